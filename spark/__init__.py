@@ -1,0 +1,1 @@
+"""The EMR Serverless payload: jobs that turn raw risk factors into examples and a training snapshot. Never imports Dagster."""

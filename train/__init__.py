@@ -1,0 +1,1 @@
+"""The SageMaker payload: LoRA fine-tuning and its evaluation. Never imports Dagster."""
