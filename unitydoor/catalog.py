@@ -1,0 +1,310 @@
+"""The catalog as a payload sees it: tables by name, credentials for them, and refusals that say what to grant.
+
+Paths are those of the Databricks REST API for Unity Catalog, version 2.1.
+"""
+
+import http
+import urllib.parse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from unitydoor import privileges
+from unitydoor.columns import Column
+from unitydoor.privileges import ExternalAccessDisabled, Refused, Requirement
+from unitydoor.secrets import ServicePrincipal
+from unitydoor.transport import Answer, CatalogError, NotFound, Transport, error_of
+from unitydoor.vending import Grant, parse_grant
+
+API = "/api/2.1/unity-catalog"
+_MAX_PAGES = 1000
+_OBJECT_PATHS = {
+    "CATALOG": "catalogs",
+    "SCHEMA": "schemas",
+    "TABLE": "tables",
+    "EXTERNAL LOCATION": "external-locations",
+}
+
+
+class Credentials(Protocol):
+    """Bearer tokens of a service principal; `unitydoor.oauth.ClientCredentials` is one."""
+
+    @property
+    def principal(self) -> ServicePrincipal:
+        """Who the tokens stand for."""
+
+    def token(self) -> str:
+        """A valid token."""
+
+    def discard(self, token: str) -> None:
+        """Forget a token that was not accepted."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the catalog describes it. `storage_location` is an `s3://` URL."""
+
+    table_id: str
+    full_name: str
+    storage_location: str
+    table_type: str
+    data_source_format: str
+    owner: str
+    filtered_by: str = ""
+    """Name of the row filter or masked column, when the table has one: it cannot be vended then."""
+
+
+class Catalog:
+    """Unity Catalog of one workspace, asked by one service principal."""
+
+    def __init__(self, host: str, credentials: Credentials, *, transport: Transport | None = None) -> None:
+        self._credentials = credentials
+        self._transport = transport or Transport(host)
+
+    @property
+    def principal(self) -> ServicePrincipal:
+        """Who asks."""
+        return self._credentials.principal
+
+    def table(self, full_name: str) -> Table:
+        """Describe a table.
+
+        Raises:
+            Refused: the principal may not see it, though it knows of it.
+            NotFound: it does not exist, or is hidden from the principal.
+        """
+        privileges.split_name(full_name)
+        answer = self._ask("GET", f"{API}/tables/{_segment(full_name)}")
+        needs = (*privileges.usage(full_name), Requirement("SELECT", "TABLE", full_name))
+        return _table(self._must(answer, full_name, "to see the table", needs))
+
+    def table_exists(self, full_name: str) -> bool:
+        """Whether the principal sees a table of that name."""
+        privileges.split_name(full_name)
+        answer = self._ask("GET", f"{API}/tables/{_segment(full_name)}")
+        if answer.status == http.HTTPStatus.NOT_FOUND:
+            return False
+        needs = (*privileges.usage(full_name), Requirement("SELECT", "TABLE", full_name))
+        self._must(answer, full_name, "to see the table", needs)
+        return True
+
+    def vend_table(self, full_name: str, operation: str) -> Grant:
+        """A credential for one table; `operation` is READ or READ_WRITE.
+
+        Raises:
+            Refused: names the missing privileges. Also for a table with a row filter or column mask, of which no
+                credential can be vended: its files hold what the filter hides.
+            NotFound: the table does not exist, or is hidden from the principal.
+        """
+        needs = privileges.for_table(full_name, operation)
+        answer = self._ask("GET", f"{API}/tables/{_segment(full_name)}")
+        table = _table(self._must(answer, full_name, operation, needs))
+        if table.filtered_by:
+            reason = (
+                f"The table has {table.filtered_by}: files cannot be filtered, so no credential of it is given out. "
+                "Publish an unfiltered table for this use."
+            )
+            raise self._refused(full_name, operation, reason=reason)
+        answer = self._ask(
+            "POST", f"{API}/temporary-table-credentials", {"table_id": table.table_id, "operation": operation}
+        )
+        body = self._must(answer, full_name, operation, needs)
+        return self._grant(body, full_name, operation)
+
+    def vend_path(self, url: str, operation: str) -> Grant:
+        """A credential for one path; `operation` is PATH_READ, PATH_READ_WRITE or PATH_CREATE_TABLE.
+
+        Raises:
+            Refused: names the missing privileges on the external location that covers the path.
+        """
+        privileges.for_path("", operation)
+        answer = self._ask("POST", f"{API}/temporary-path-credentials", {"url": url, "operation": operation})
+        if answer.status == http.HTTPStatus.FORBIDDEN:
+            needs = privileges.for_path(self._location_of(url), operation)
+            raise self._explain(answer, url, operation, needs)
+        return self._grant(self._must(answer, url, operation, ()), url, operation)
+
+    def create_external_delta_table(
+        self,
+        full_name: str,
+        location: str,
+        columns: Sequence[Column],
+        *,
+        comment: str = "",
+        properties: Mapping[str, str] | None = None,
+    ) -> Table:
+        """Register the Delta table at `location` under `full_name`.
+
+        Raises:
+            Refused: names the missing privileges.
+            CatalogError: the name is taken or the location overlaps another table's.
+        """
+        catalog, schema, name = privileges.split_name(full_name)
+        body = {
+            "catalog_name": catalog,
+            "schema_name": schema,
+            "name": name,
+            "table_type": "EXTERNAL",
+            "data_source_format": "DELTA",
+            "storage_location": location,
+            "columns": [column.as_dict() for column in columns],
+            "comment": comment,
+            "properties": dict(properties or {}),
+        }
+        answer = self._ask("POST", f"{API}/tables", body, repeatable=False)
+        if answer.status == http.HTTPStatus.FORBIDDEN:
+            needs = privileges.for_external_table(full_name, self._location_of(location))
+            raise self._explain(answer, full_name, "to register the table", needs)
+        return _table(self._must(answer, full_name, "to register the table", ()))
+
+    def effective_privileges(self, securable_type: str, name: str) -> frozenset[str] | None:
+        """Privileges (spelled with spaces) that the principal has on a securable; None when the catalog will not tell."""
+        kind, client_id = _segment(securable_type.lower().replace(" ", "_")), self.principal.client_id
+        query = urllib.parse.urlencode({"principal": client_id})
+        answer = self._ask("GET", f"{API}/effective-permissions/{kind}/{_segment(name)}?{query}")
+        if answer.status != http.HTTPStatus.OK:
+            return None
+        held = {
+            str(entry.get("privilege", "")).replace("_", " ")
+            for assignment in answer.body.get("privilege_assignments", [])
+            if assignment.get("principal") == client_id
+            for entry in assignment.get("privileges", [])
+        }
+        return frozenset(held)
+
+    def _grant(self, body: Mapping[str, Any], securable: str, operation: str) -> Grant:
+        return parse_grant(body, principal=self.principal.client_id, securable=securable, operation=operation)
+
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, repeatable: bool = True
+    ) -> Answer:
+        """Ask with the principal's token; a token that is not accepted is renewed once."""
+        for last in (False, True):
+            token = self._credentials.token()
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = self._transport.request(method, path, body=body, headers=headers, repeatable=repeatable)
+            if answer.status != http.HTTPStatus.UNAUTHORIZED or last:
+                break
+            self._credentials.discard(token)
+        return answer
+
+    def _must(
+        self, answer: Answer, securable: str, operation: str, needs: Sequence[Requirement]
+    ) -> dict[str, Any]:
+        if answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
+            return answer.body
+        if answer.status == http.HTTPStatus.FORBIDDEN:
+            raise self._explain(answer, securable, operation, needs)
+        error = error_of(answer, f"{self.principal} asking {operation} on {securable}")
+        if isinstance(error, NotFound) and needs:
+            listed = ", ".join(str(need) for need in needs)
+            raise NotFound(
+                f"{error}. It does not exist, or it is hidden from {self.principal}, which needs {listed}.",
+                status=error.status,
+                error_code=error.error_code,
+            )
+        raise error
+
+    def _refused(self, securable: str, operation: str, **details: Any) -> Refused:
+        kind = details.pop("kind", Refused)
+        refusal: Refused = kind(
+            who=str(self.principal),
+            principal=self.principal.client_id,
+            securable=securable,
+            operation=operation,
+            **details,
+        )
+        return refusal
+
+    def _explain(
+        self, answer: Answer, securable: str, operation: str, needs: Sequence[Requirement]
+    ) -> Refused:
+        """Say why: the service's own 403 names no privilege, so what is held is asked for and compared."""
+        if self._external_access_is_off():
+            reason = (
+                "External data access is switched off for the metastore: a metastore administrator switches it on in "
+                "the metastore's settings (external_access_enabled)."
+            )
+            return self._refused(securable, operation, reason=reason, kind=ExternalAccessDisabled)
+        missing: list[Requirement] = []
+        untold: list[Requirement] = []
+        for securable_type, name in dict.fromkeys((need.securable_type, need.name) for need in needs):
+            asked = [need for need in needs if (need.securable_type, need.name) == (securable_type, name)]
+            held = self.effective_privileges(securable_type, name) if name else None
+            if held is None:
+                untold += asked
+                continue
+            owned = "ALL PRIVILEGES" in held or self._owns(securable_type, name)
+            lacking = [need for need in asked if need.privilege not in held]
+            missing += [
+                need for need in lacking if not (owned and privileges.implied_by_ownership(need.privilege))
+            ]
+        said = str(answer.body.get("message") or "")[:500]
+        reason = "" if missing or untold else f"The catalog says: {said}"
+        return self._refused(securable, operation, missing=missing, needs=untold, reason=reason)
+
+    def _owns(self, securable_type: str, name: str) -> bool:
+        path = _OBJECT_PATHS.get(securable_type)
+        if path is None:
+            return False
+        answer = self._ask("GET", f"{API}/{path}/{_segment(name)}")
+        return answer.status == http.HTTPStatus.OK and answer.body.get("owner") == self.principal.client_id
+
+    def _external_access_is_off(self) -> bool:
+        answer = self._ask("GET", f"{API}/metastore_summary")
+        return answer.status == http.HTTPStatus.OK and answer.body.get("external_access_enabled") is False
+
+    def _location_of(self, url: str) -> str:
+        """Name of the narrowest external location over `url` that the principal can see, or ""."""
+        wanted = url.rstrip("/") + "/"
+        covering = [
+            (len(str(entry.get("url", ""))), str(entry.get("name", "")))
+            for entry in self._pages(f"{API}/external-locations", "external_locations")
+            if wanted.startswith(str(entry.get("url", "")).rstrip("/") + "/")
+        ]
+        return max(covering, default=(0, ""))[1]
+
+    def _pages(self, path: str, key: str) -> Iterable[Mapping[str, Any]]:
+        """Entries of a listing, page by page; nothing when the catalog will not list."""
+        token = ""
+        for _ in range(_MAX_PAGES):
+            query = f"?{urllib.parse.urlencode({'page_token': token})}" if token else ""
+            answer = self._ask("GET", f"{path}{query}")
+            if answer.status != http.HTTPStatus.OK:
+                return
+            yield from answer.body.get(key, [])
+            token = str(answer.body.get("next_page_token") or "")
+            if not token:
+                return
+        raise CatalogError(f"the catalog's listing {path} does not end")
+
+
+def _segment(name: str) -> str:
+    return urllib.parse.quote(name, safe="")
+
+
+def _table(body: Mapping[str, Any]) -> Table:
+    wanted = ("table_id", "storage_location")
+    if not all(isinstance(body.get(key), str) and body[key] for key in wanted):
+        raise CatalogError("the catalog described a table without its id or location; is it a view?")
+    names = [str(body.get(key, "")) for key in ("catalog_name", "schema_name", "name")]
+    return Table(
+        table_id=body["table_id"],
+        full_name=str(body.get("full_name") or ".".join(names)),
+        storage_location=body["storage_location"],
+        table_type=str(body.get("table_type", "")),
+        data_source_format=str(body.get("data_source_format", "")),
+        owner=str(body.get("owner", "")),
+        filtered_by=_filter_of(body),
+    )
+
+
+def _filter_of(body: Mapping[str, Any]) -> str:
+    row_filter = body.get("row_filter")
+    if row_filter:
+        name = row_filter.get("function_name", "") if isinstance(row_filter, Mapping) else ""
+        return f"the row filter {name}".rstrip()
+    for column in body.get("columns") or []:
+        if isinstance(column, Mapping) and (column.get("mask") or column.get("masks")):
+            return f"a mask on its column {column.get('name', '')}".rstrip()
+    return ""

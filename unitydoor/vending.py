@@ -1,0 +1,104 @@
+"""Short-lived storage credentials as the catalog vends them.
+
+Belongs here: the credential's shape and how delta-rs and boto3 take it. Asking for one belongs to `catalog`.
+"""
+
+import os
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from unitydoor.transport import LOOPBACK_HOSTS, CatalogError
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A credential for one table or path: who may do what, where and until when. Its secrets are not in its repr."""
+
+    principal: str
+    securable: str
+    operation: str
+    url: str
+    granted_at: datetime
+    expires_at: datetime
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+
+    def storage_options(self, region: str | None = None) -> dict[str, str]:
+        """Options for delta-rs. `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` of the environment is honoured.
+
+        Raises:
+            ValueError: the endpoint is plain http and not a loopback address.
+        """
+        options = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+            "AWS_REGION": region or _region(os.environ),
+        }
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        if endpoint:
+            options["AWS_ENDPOINT_URL"] = endpoint
+            parts = urllib.parse.urlsplit(endpoint)
+            if parts.scheme == "http":
+                if parts.hostname not in LOOPBACK_HOSTS:
+                    raise ValueError(
+                        f"S3 endpoint {parts.hostname} is plain http; use https (http is for loopback only)"
+                    )
+                options["AWS_ALLOW_HTTP"] = "true"
+        return options
+
+    def session(self, region: str | None = None) -> Any:
+        """A `boto3.Session` with this credential and no other."""
+        import boto3
+
+        return boto3.Session(
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            aws_session_token=self.session_token,
+            region_name=region or _region(os.environ),
+        )
+
+    def record(self) -> dict[str, str]:
+        """What may be kept: no secret. Times are ISO 8601 in UTC."""
+        return {
+            "principal": self.principal,
+            "securable": self.securable,
+            "operation": self.operation,
+            "credential_id": self.access_key_id,
+            "granted_at": self.granted_at.isoformat(timespec="seconds"),
+            "expires_at": self.expires_at.isoformat(timespec="seconds"),
+        }
+
+
+def _region(environment: Mapping[str, str]) -> str:
+    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def parse_grant(body: Mapping[str, Any], *, principal: str, securable: str, operation: str) -> Grant:
+    """Read the answer of a `temporary-*-credentials` request.
+
+    Raises:
+        CatalogError: the answer holds no AWS credential, no expiry, or no URL.
+    """
+    keys = body.get("aws_temp_credentials")
+    if not isinstance(keys, Mapping):
+        raise CatalogError(f"the catalog vended no AWS credential for {securable}; is it stored on S3?")
+    fields = [keys.get(name) for name in ("access_key_id", "secret_access_key", "session_token")]
+    url, expires = body.get("url"), body.get("expiration_time")
+    if not all(isinstance(value, str) and value for value in [*fields, url]) or not isinstance(expires, int):
+        raise CatalogError(f"the catalog's credential for {securable} is not complete")
+    return Grant(
+        principal=principal,
+        securable=securable,
+        operation=operation,
+        url=str(url),
+        granted_at=datetime.now(UTC),
+        expires_at=datetime.fromtimestamp(expires / 1000, UTC),
+        access_key_id=str(fields[0]),
+        secret_access_key=str(fields[1]),
+        session_token=str(fields[2]),
+    )
