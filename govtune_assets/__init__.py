@@ -1,1 +1,1 @@
-"""The Dagster project: assets, checks, resources and the command line. Payloads of jobs live in `spark/` and `train/`."""
+"""The Dagster project: assets, checks, resources, command line. Jobs run the payloads in `spark/` and `train/`."""

@@ -1,0 +1,229 @@
+"""From EDGAR to the raw table: `raw_filings` (JSON objects) and `raw/risk_factors` (an external Delta table)."""
+
+import time
+from collections import Counter
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from govtune_assets import extraction, provenance
+from govtune_assets.assets.common import (
+    FILINGS_GROUP,
+    OWNERS,
+    access_table,
+    code_references,
+    column_schema,
+    counts_table,
+    table_metadata,
+)
+from govtune_assets.keys import (
+    RAW_FILINGS,
+    RAW_JSON_PREFIX,
+    RAW_TABLE,
+    filing_object_key,
+    table_location,
+    table_name,
+)
+from govtune_assets.partitions import FISCAL_YEARS
+from govtune_assets.raw_table import COLUMNS, arrow_table
+from govtune_assets.raw_zone import RawZone
+from govtune_assets.resources.edgar import EdgarResource
+from govtune_assets.resources.unity_catalog import UnityCatalogResource
+from govtune_assets.settings import Settings
+from unitydoor.catalog import Catalog
+from unitydoor.columns import from_spark_json
+from unitydoor.vending import Grant
+
+PROGRESS_SECONDS = 5.0
+"""Longest silence of a collecting run."""
+
+SHOWN_SKIPS = 50
+"""Skipped filings that are listed by name in the UI."""
+
+RAW_COLUMNS = [(name, str(kind), comment) for name, kind, comment in COLUMNS]
+
+
+def build_filing_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The two assets of the raw zone."""
+    return [_raw_filings(settings), _raw_table(settings)]
+
+
+def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
+    zone_url = f"s3://{settings.lake_bucket}/{RAW_JSON_PREFIX}"
+
+    @dg.asset(
+        key=RAW_FILINGS,
+        description=(
+            "Risk factors (Item 1A) of each 10-K and 10-Q of a fiscal year, fetched from EDGAR and extracted: "
+            "one JSON object a filing in S3, written with a credential that Unity Catalog vends to the loader."
+        ),
+        group_name=FILINGS_GROUP,
+        kinds={"s3", "json"},
+        owners=OWNERS,
+        partitions_def=FISCAL_YEARS,
+        backfill_policy=dg.BackfillPolicy.multi_run(1),
+        code_version=extraction.EXTRACTOR_VERSION,
+        metadata={
+            **column_schema(RAW_COLUMNS),
+            **code_references("govtune_assets/edgar/__init__.py", "govtune_assets/extraction/__init__.py"),
+            "dagster/uri": zone_url,
+            "EDGAR": dg.MetadataValue.url(settings.edgar_www_url),
+        },
+    )
+    def raw_filings(
+        context: dg.AssetExecutionContext, edgar: EdgarResource, unity_catalog: UnityCatalogResource
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        year = int(context.partition_key)
+        collection = edgar.collect(year, _Progress(context))
+        records = collection.records
+        if not records:
+            raise dg.Failure(
+                f"No filing of fiscal year {year} could be extracted from {settings.edgar_www_url}: "
+                f"{len(collection.skips)} were skipped. Choose another year or another source.",
+                metadata={"Skipped": _skips_table(collection.skips)},
+                allow_retries=False,
+            )
+        grant = unity_catalog.door("loader").vend_path(zone_url, "PATH_READ_WRITE")
+        zone = RawZone(grant.session(settings.region).client("s3"), settings.lake_bucket)
+        size = zone.replace_year(year, records, keep=frozenset())
+        return dg.MaterializeResult(
+            metadata={
+                **table_metadata(name="raw_filings", location=zone_url, rows=len(records), size_bytes=size),
+                "Filings": counts_table("form, status", _by_form_and_status(records)),
+                "filers": len({record["cik"] for record in records}),
+                "risk_factors": sum(len(record["risk_factors"] or []) for record in records),
+                "skipped": len(collection.skips),
+                "Skipped": _skips_table(collection.skips),
+                "Access": access_table([grant.record()]),
+                "credentials": dg.MetadataValue.json([grant.record()]),
+                "Example object": f"s3://{settings.lake_bucket}/{filing_object_key(records[0])}",
+            },
+            data_version=dg.DataVersion(provenance.digest_of_records(records)),
+        )
+
+    return raw_filings
+
+
+def _raw_table(settings: Settings) -> dg.AssetsDefinition:
+    name, location = table_name(settings, RAW_TABLE), table_location(settings, RAW_TABLE)
+
+    @dg.asset(
+        key=RAW_TABLE,
+        deps=[RAW_FILINGS],
+        description=(
+            "External Delta table in Unity Catalog with a row a filing. A fiscal year is replaced atomically, "
+            "with credentials vended for this one table."
+        ),
+        group_name=FILINGS_GROUP,
+        kinds={"deltalake", "databricks"},
+        owners=OWNERS,
+        partitions_def=FISCAL_YEARS,
+        backfill_policy=dg.BackfillPolicy.multi_run(1),
+        code_version="1",
+        metadata={
+            **column_schema(RAW_COLUMNS),
+            **code_references("govtune_assets/raw_table.py", "govtune_assets/raw_zone.py"),
+            "dagster/table_name": name,
+            "dagster/uri": location,
+        },
+    )
+    def raw_risk_factors(
+        context: dg.AssetExecutionContext, unity_catalog: UnityCatalogResource
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        year = int(context.partition_key)
+        door = unity_catalog.door("loader")
+        source = door.vend_path(f"s3://{settings.lake_bucket}/{RAW_JSON_PREFIX}", "PATH_READ")
+        records = RawZone(source.session(settings.region).client("s3"), settings.lake_bucket).read_year(year)
+        version = provenance.digest_of_records(records)
+        _refuse_changed_objects(context, version)
+        grants, delta_version = _write_year(door, settings, name, location, year, arrow_table(records))
+        accesses = [grant.record() for grant in (source, *grants)]
+        return dg.MaterializeResult(
+            metadata={
+                **table_metadata(name=name, location=location, rows=len(records)),
+                "delta_version": delta_version,
+                "Access": access_table(accesses),
+                "credentials": dg.MetadataValue.json(accesses),
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return raw_risk_factors
+
+
+def _refuse_changed_objects(context: dg.AssetExecutionContext, version: str) -> None:
+    """The raw zone must hold what `raw_filings` recorded: nobody else writes there."""
+    recorded = provenance.latest(context.instance, RAW_FILINGS, context.partition_key).data_version
+    if recorded != version:
+        raise dg.Failure(
+            f"The objects of fiscal year {context.partition_key} differ from what raw_filings recorded "
+            f"({version[:12]} instead of {recorded[:12]}): somebody changed the raw zone, or a run was cut off. "
+            "Materialize raw_filings for this year again.",
+            allow_retries=False,
+        )
+
+
+def _write_year(
+    door: Catalog, settings: Settings, name: str, location: str, year: int, rows: pa.Table
+) -> tuple[list[Grant], int]:
+    """Replace the year's rows in one Delta commit; register the table when it is new."""
+    from deltalake import DeltaTable, write_deltalake
+
+    exists = door.table_exists(name)
+    grant = door.vend_table(name, "READ_WRITE") if exists else door.vend_path(location, "PATH_CREATE_TABLE")
+    options = grant.storage_options(settings.region)
+    if not DeltaTable.is_deltatable(location, options):
+        write_deltalake(location, rows.slice(0, 0), partition_by=["fiscal_year"], storage_options=options)
+    write_deltalake(
+        location,
+        rows,
+        mode="overwrite",
+        predicate=f"fiscal_year = {year:d}",
+        storage_options=options,
+    )
+    table = DeltaTable(location, storage_options=options)
+    if not exists:
+        comments = {column: comment for column, _, comment in COLUMNS}
+        schema = table.schema().to_json()
+        door.create_external_delta_table(
+            name, location, from_spark_json(_with_comments(schema, comments), ("fiscal_year",))
+        )
+    return [grant], table.version()
+
+
+def _with_comments(schema: str, comments: dict[str, str]) -> dict[str, Any]:
+    import json
+
+    struct: dict[str, Any] = json.loads(schema)
+    for field in struct["fields"]:
+        field["metadata"] = {**field.get("metadata", {}), "comment": comments[field["name"]]}
+    return struct
+
+
+def _by_form_and_status(records: list[dict[str, Any]]) -> dict[str, int]:
+    return Counter(f"{record['form_type']}, {record['status']}" for record in records)
+
+
+def _skips_table(skips: list[Any]) -> dg.MarkdownMetadataValue:
+    if not skips:
+        return dg.MetadataValue.md("None.")
+    lines = ["| filing | reason |", "|---|---|"]
+    lines += [f"| {skip.filing} | {skip.reason}: {skip.detail}".replace("\n", " ") + " |" for skip in skips]
+    if len(skips) > SHOWN_SKIPS:
+        lines = [*lines[: SHOWN_SKIPS + 2], f"| and {len(skips) - SHOWN_SKIPS} more | |"]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+class _Progress:
+    """Writes the collection's progress into the run's log, at most every few seconds."""
+
+    def __init__(self, context: dg.AssetExecutionContext):
+        self._context = context
+        self._last = 0.0
+
+    def __call__(self, progress: Any) -> None:
+        now = time.monotonic()
+        if now - self._last >= PROGRESS_SECONDS or progress.message:
+            self._last = now
+            self._context.log.info(str(progress))

@@ -1,0 +1,105 @@
+"""Gates: thresholds, and the rule that a stage consumes only data whose gates have passed.
+
+A blocking asset check stops its own run only: in a backfill the next run would train on a year whose check failed.
+So a stage asks here, inside itself, for the records of every gate of the very data versions that it consumes. No
+record is a refusal, and so is a record about another data version.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
+
+from govtune_assets.keys import EXAMPLES, SNAPSHOT, adapter_key
+
+HISTORY = 200
+"""Newest evaluations of a gate that are searched for the consumed data version."""
+
+DATA_VERSION = "data_version"
+"""Metadata name under which each gate's evaluation says which data version it looked at."""
+
+EXAMPLES_GATES = tuple(
+    dg.AssetCheckKey(EXAMPLES, name) for name in ("minimum_examples", "no_pii_left", "duplicate_share")
+)
+SNAPSHOT_GATES = tuple(dg.AssetCheckKey(SNAPSHOT, name) for name in ("splits_filled", "snapshot_has_no_pii"))
+
+
+def adapter_gates(configuration: str) -> tuple[dg.AssetCheckKey, ...]:
+    """The gates between a configuration's adapter and its registration."""
+    key = adapter_key(configuration)
+    return tuple(dg.AssetCheckKey(key, name) for name in ("evaluation_loss_fell", "tuned_beats_base"))
+
+
+class GateClosed(dg.Failure):
+    """A gate failed, or has no record of the data version that a stage is about to consume."""
+
+    def __init__(self, consumer: str, reasons: Sequence[str]):
+        listing = "\n".join(f"- {reason}" for reason in reasons)
+        super().__init__(
+            f"{consumer} refuses its input, since not every gate before it has passed:\n{listing}\n"
+            "Mend the data or the threshold, run the checks again, and materialize again.",
+            metadata={"Closed gates": dg.MetadataValue.md(listing)},
+            allow_retries=False,
+        )
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """A data version that a stage consumes, and the gates that must have passed on it."""
+
+    gates: tuple[dg.AssetCheckKey, ...]
+    data_version: str
+    partition: str | None = None
+
+
+def require(instance: dg.DagsterInstance, consumer: str, consumed: Iterable[Consumed]) -> None:
+    """Let the stage pass only if each gate's newest record of the consumed data version is a pass.
+
+    Raises:
+        GateClosed: names every gate that is not open and why.
+    """
+    reasons = [
+        reason for item in consumed for gate in item.gates if (reason := _closed(instance, gate, item)) is not None
+    ]
+    if reasons:
+        raise GateClosed(consumer, reasons)
+
+
+def _closed(instance: dg.DagsterInstance, gate: dg.AssetCheckKey, item: Consumed) -> str | None:
+    """Why the gate is closed for the consumed data version; None when it is open."""
+    where = f"{gate.name} of {gate.asset_key.to_user_string()}"
+    if item.partition:
+        where += f", fiscal year {item.partition}"
+    seen = False
+    for data_version, passed in _evaluations(instance, gate, item.partition):
+        seen = True
+        if data_version == item.data_version:
+            return None if passed else f"{where}: failed"
+    if seen:
+        return f"{where}: its records are about other data versions, not about {item.data_version[:12]}"
+    return f"{where}: has no record"
+
+
+def _evaluations(
+    instance: dg.DagsterInstance, gate: dg.AssetCheckKey, partition: str | None
+) -> Iterable[tuple[str, bool]]:
+    """Finished evaluations of a gate, newest first, as (data version, passed)."""
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        gate, limit=HISTORY, status={Status.SUCCEEDED, Status.FAILED}
+    )
+    for record in history:
+        if record.partition != partition or record.event is None:
+            continue
+        evaluation = record.event.asset_check_evaluation
+        if evaluation is not None:
+            version = evaluation.metadata.get(DATA_VERSION)
+            yield str(version.value) if version is not None else "", evaluation.passed
+
+
+def consumed_years(data_versions: Mapping[str, str]) -> list[Consumed]:
+    """The examples of the declared fiscal years, each at the data version that is consumed."""
+    return [
+        Consumed(EXAMPLES_GATES, data_version=version, partition=year)
+        for year, version in sorted(data_versions.items())
+    ]

@@ -1,0 +1,59 @@
+"""Names: asset keys and what they are called in Unity Catalog and in S3.
+
+Asset keys mirror Unity Catalog names, so that the graph reads like the catalog.
+"""
+
+import re
+
+import dagster as dg
+
+from govtune_assets.settings import Settings
+
+RAW_FILINGS = dg.AssetKey(["raw_filings"])
+RAW_TABLE = dg.AssetKey(["raw", "risk_factors"])
+EXAMPLES = dg.AssetKey(["curated", "risk_factor_examples"])
+SNAPSHOT = dg.AssetKey(["curated", "training_snapshot"])
+
+RAW_JSON_PREFIX = "raw/risk_factors"
+"""Prefix of the filings' JSON objects; Delta tables never live under it."""
+
+
+def adapter_key(configuration: str) -> dg.AssetKey:
+    """Asset key of the LoRA adapter of a training configuration."""
+    return dg.AssetKey(["ml", configuration, "lora_adapter"])
+
+
+def model_key(configuration: str) -> dg.AssetKey:
+    """Asset key of the registered model of a training configuration."""
+    return dg.AssetKey(["ml", configuration, "risk_factor_model"])
+
+
+def table_name(settings: Settings, key: dg.AssetKey) -> str:
+    """Full Unity Catalog name of a table asset: `catalog.schema.table`."""
+    schema, table = key.path
+    return f"{settings.catalog}.{schema}.{table}"
+
+
+def table_location(settings: Settings, key: dg.AssetKey) -> str:
+    """S3 address of a table asset's Delta folder."""
+    schema, table = key.path
+    return f"s3://{settings.lake_bucket}/{schema}/delta/{table}"
+
+
+def model_name(settings: Settings, configuration: str) -> str:
+    """Full Unity Catalog name of a configuration's registered model."""
+    suffix = re.sub(r"[^a-z0-9]+", "_", configuration.lower()).strip("_")
+    return f"{settings.catalog}.ml.risk_factor_model_{suffix}"
+
+
+def filing_object_key(record: dict[str, object]) -> str:
+    """S3 key of a filing's JSON object, in the partition layout of the raw zone.
+
+    `raw/risk_factors/form_type=10-K/fiscal_year=2024/cik=0000320193/risk_factors.json`, with `quarter=N`
+    between year and CIK for Form 10-Q.
+    """
+    quarter = f"quarter={record['fiscal_quarter']}/" if record["form_type"] == "10-Q" else ""
+    return (
+        f"{RAW_JSON_PREFIX}/form_type={record['form_type']}/fiscal_year={record['fiscal_year']}/"
+        f"{quarter}cik={record['cik']}/risk_factors.json"
+    )

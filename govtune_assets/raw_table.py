@@ -1,0 +1,77 @@
+"""The table `raw.risk_factors`: its columns, and rows out of the raw zone's records."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+RISK_FACTOR = pa.struct(
+    [
+        pa.field("group", pa.string()),
+        pa.field("subcaption", pa.string()),
+        pa.field("body", pa.string()),
+        pa.field("start", pa.int32()),
+        pa.field("end", pa.int32()),
+    ]
+)
+
+COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+    ("cik", pa.string(), "Central Index Key of the filer, ten digits"),
+    ("ticker", pa.string(), "Ticker under which the filer was found"),
+    ("entity_name", pa.string(), "Name of the filer"),
+    ("form_type", pa.string(), "10-K or 10-Q"),
+    ("fiscal_year", pa.int32(), "Fiscal year as the filing itself names it; partition column"),
+    ("fiscal_quarter", pa.int32(), "1 to 3 for a 10-Q, null for a 10-K"),
+    ("accession_number", pa.string(), "EDGAR accession number: the filing's identity"),
+    ("filing_date", pa.date32(), "Date of filing"),
+    ("period_end", pa.date32(), "End of the reported period"),
+    ("source_url", pa.string(), "Address of the primary document"),
+    ("document_sha256", pa.string(), "SHA-256 of the primary document's bytes"),
+    ("status", pa.string(), "What Item 1A is: full, a pointer, not required, absent, …"),
+    ("risk_factor_text", pa.string(), "Text of Item 1A without page furniture"),
+    (
+        "risk_factors",
+        pa.list_(RISK_FACTOR),
+        "The risk factors; start and end are offsets into risk_factor_text",
+    ),
+    ("summary", pa.string(), "The section's own summary of principal risks"),
+    ("extractor_version", pa.string(), "Version of the extraction that made the row"),
+    ("retrieved_at", pa.timestamp("us", tz="UTC"), "When the document was fetched"),
+)
+
+SCHEMA = pa.schema([pa.field(name, kind) for name, kind, _ in COLUMNS])
+
+
+class MalformedRecord(ValueError):
+    """A JSON object of the raw zone does not have the columns' shape."""
+
+
+def arrow_table(records: Sequence[dict[str, Any]]) -> pa.Table:
+    """The records as rows of the table, one a filing, in the order of accession numbers.
+
+    Raises:
+        MalformedRecord: names the filing and the column.
+    """
+    rows = sorted((_row(record) for record in records), key=lambda row: str(row["accession_number"]))
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    filing = record.get("accession_number", "without accession number")
+    missing = [name for name, _, _ in COLUMNS if name not in record]
+    if missing:
+        raise MalformedRecord(f"raw filing {filing} lacks {', '.join(missing)}: materialize raw_filings again")
+    row = {name: record[name] for name, _, _ in COLUMNS}
+    try:
+        row["filing_date"] = _date(row["filing_date"])
+        row["period_end"] = _date(row["period_end"])
+        row["retrieved_at"] = datetime.fromisoformat(row["retrieved_at"])
+        pa.array([row], type=pa.struct(list(SCHEMA)))
+    except (TypeError, ValueError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise MalformedRecord(f"raw filing {filing} has a value of the wrong kind: {error}") from error
+    return row
+
+
+def _date(value: str | None) -> date | None:
+    return date.fromisoformat(value) if value else None

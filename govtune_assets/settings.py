@@ -1,0 +1,136 @@
+"""The one typed settings object: every address, name and limit that differs between machines.
+
+Values come from `GOVTUNE_*` environment variables; AWS addresses and credentials come from the standard AWS
+variables and are read by boto3 itself. `docs/configuration.md` is written from the descriptions below.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from govtune_assets.partitions import FISCAL_YEARS
+
+CsvTuple = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Where things are and how much of them is allowed; immutable once built."""
+
+    model_config = SettingsConfigDict(env_prefix="GOVTUNE_", frozen=True, extra="ignore")
+
+    region: str = Field(
+        "us-east-1",
+        validation_alias=AliasChoices("GOVTUNE_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
+        description="AWS region of every service.",
+    )
+    lake_bucket: str = Field("govtune-lake", description="Bucket of raw filings and of the governed tables.")
+    work_bucket: str = Field(
+        "govtune-work",
+        description="Bucket of code, Pipes messages, logs, checkpoints and training artifacts.",
+    )
+
+    databricks_host: str = Field("", description="Address of the Databricks workspace, https://….")
+    catalog: str = Field("govtune", description="Unity Catalog catalog that holds schemas raw, curated and ml.")
+    secret_prefix: str = Field(
+        "databricks/", description="Prefix of the Secrets Manager secrets that hold the service principals."
+    )
+    principal_loader: str = Field("", description="Application id of the loader; grants are made to it.")
+    principal_curator: str = Field("", description="Application id of the curator.")
+    principal_trainer: str = Field("", description="Application id of the trainer.")
+    principal_registrar: str = Field("", description="Application id of the registrar.")
+    principal_auditor: str = Field("", description="Application id of the auditor, who reads traces.")
+
+    emr_application_id: str = Field("", description="EMR Serverless application (Spark, emr-spark-8.0.0).")
+    emr_role_arn: str = Field("", description="Execution role of Spark jobs; it has no rights on tables.")
+    spark_submit_parameters: str = Field(
+        "--conf spark.executor.instances=2 --conf spark.executor.cores=4 --conf spark.executor.memory=14g "
+        "--conf spark.driver.cores=4 --conf spark.driver.memory=14g",
+        description="Sizes of the Spark job.",
+    )
+    spark_jars: CsvTuple = Field((), description="S3 addresses of jars that the EMR release lacks.")
+    spark_timeout_minutes: int = Field(120, ge=1, description="Execution timeout of a Spark job.")
+
+    sagemaker_role_arn: str = Field("", description="Execution role of training jobs; no rights on tables.")
+    training_image: str = Field("", description="Training container; empty: the release pinned in the code.")
+    training_instance_type: str = Field("", description="Overrides the configuration's instance type.")
+    training_spot: bool = Field(True, description="Train on managed spot capacity.")
+    training_max_seconds: int = Field(4 * 3600, ge=60, description="Longest runtime of a training job.")
+    kms_key_arn: str = Field("", description="KMS key of training volumes and artifacts.")
+    subnets: CsvTuple = Field((), description="Private subnets of training jobs.")
+    security_groups: CsvTuple = Field((), description="Security groups of training jobs.")
+    training_configurations: CsvTuple = Field(
+        (), description="Names in train/configs/ to build assets for; empty: all of them."
+    )
+
+    edgar_www_url: str = Field("https://www.sec.gov", description="Address of EDGAR's archives.")
+    edgar_data_url: str = Field("https://data.sec.gov", description="Address of EDGAR's submissions API.")
+    edgar_user_agent: str = Field("", description="Name and e-mail address declared to the SEC (required).")
+    edgar_requests_per_second: float = Field(8.0, gt=0, le=10, description="The SEC allows 10 at most.")
+    edgar_pause_seconds: float = Field(600.0, ge=0, description="Pause after a refusal page of the SEC.")
+    edgar_cache: Path = Field(Path(".govtune/edgar/cache"), description="Folder of fetched documents.")
+    universe: CsvTuple = Field((), description="Tickers or CIKs; empty: every company the source serves.")
+
+    snapshot_years: CsvTuple = Field(
+        (), description="Fiscal years that the training snapshot takes; empty: the materialized ones."
+    )
+    minimum_examples: int = Field(100, ge=1, description="Least number of examples of a fiscal year.")
+    maximum_duplicate_share: float = Field(
+        0.5, ge=0, le=1, description="Largest share of exact duplicates among a year's examples."
+    )
+    minimum_rouge_gain: float = Field(
+        0.0, ge=0, le=1, description="ROUGE-L by which the tuned model must exceed its base."
+    )
+    poll_seconds: float = Field(5.0, gt=0, description="Pause between two looks at a running job.")
+
+    @field_validator(
+        "spark_jars",
+        "subnets",
+        "security_groups",
+        "training_configurations",
+        "universe",
+        "snapshot_years",
+        mode="before",
+    )
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("lake_bucket", "work_bucket")
+    @classmethod
+    def _bucket_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+            raise ValueError(f"{value!r} is not an S3 bucket name")
+        return value
+
+    @field_validator("catalog")
+    @classmethod
+    def _catalog_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,255}", value):
+            raise ValueError(f"{value!r} is not a plain catalog name (letters, digits, underscores)")
+        return value
+
+    @model_validator(mode="after")
+    def _known_years(self) -> Self:
+        unknown = set(self.snapshot_years) - set(FISCAL_YEARS.get_partition_keys())
+        if unknown:
+            raise ValueError(f"GOVTUNE_SNAPSHOT_YEARS names unknown fiscal years: {', '.join(sorted(unknown))}")
+        return self
+
+    def required(self, field: str) -> str:
+        """The value of a field without which a stage cannot run.
+
+        Raises:
+            ValueError: the field is empty; the message names its environment variable.
+        """
+        value = getattr(self, field)
+        if not value:
+            raise ValueError(
+                f"GOVTUNE_{field.upper()} is not set: {type(self).model_fields[field].description} "
+                "Set it (docs/configuration.md), or run `make up`, which sets it for the local cloud."
+            )
+        return str(value)
