@@ -3,11 +3,10 @@
 Asset keys mirror Unity Catalog names, so that the graph reads like the catalog.
 """
 
-import re
-
 import dagster as dg
 
 from govtune_assets.settings import Settings
+from train.config import TrainingConfiguration
 
 RAW_FILINGS = dg.AssetKey(["raw_filings"])
 RAW_TABLE = dg.AssetKey(["raw", "risk_factors"])
@@ -40,10 +39,9 @@ def table_location(settings: Settings, key: dg.AssetKey) -> str:
     return f"s3://{settings.lake_bucket}/{schema}/delta/{table}"
 
 
-def model_name(settings: Settings, configuration: str) -> str:
+def model_name(settings: Settings, configuration: TrainingConfiguration) -> str:
     """Full Unity Catalog name of a configuration's registered model."""
-    suffix = re.sub(r"[^a-z0-9]+", "_", configuration.lower()).strip("_")
-    return f"{settings.catalog}.ml.risk_factor_model_{suffix}"
+    return f"{settings.catalog}.ml.{configuration.registered_model}"
 
 
 def filing_object_key(record: dict[str, object]) -> str:

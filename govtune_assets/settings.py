@@ -55,9 +55,10 @@ class Settings(BaseSettings):
 
     sagemaker_role_arn: str = Field("", description="Execution role of training jobs; no rights on tables.")
     training_image: str = Field("", description="Training container; empty: the release pinned in the code.")
-    training_instance_type: str = Field("", description="Overrides the configuration's instance type.")
-    training_spot: bool = Field(True, description="Train on managed spot capacity.")
-    training_max_seconds: int = Field(4 * 3600, ge=60, description="Longest runtime of a training job.")
+    base_model_uris: dict[str, str] = Field(
+        {},
+        description="JSON object: configuration name to the S3 folder of its base weights; others come from the hub.",
+    )
     kms_key_arn: str = Field("", description="KMS key of training volumes and artifacts.")
     subnets: CsvTuple = Field((), description="Private subnets of training jobs.")
     security_groups: CsvTuple = Field((), description="Security groups of training jobs.")

@@ -93,6 +93,7 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
                 "Filings": counts_table("form, status", _by_form_and_status(records)),
                 "filers": len({record["cik"] for record in records}),
                 "risk_factors": sum(len(record["risk_factors"] or []) for record in records),
+                "failed": sum(record["status"] == "failed" for record in records),
                 "skipped": len(collection.skips),
                 "Skipped": _skips_table(collection.skips),
                 "Access": access_table([grant.record()]),
@@ -143,6 +144,7 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
             metadata={
                 **table_metadata(name=name, location=location, rows=len(records)),
                 "delta_version": delta_version,
+                "accession_numbers": len({record["accession_number"] for record in records}),
                 "Access": access_table(accesses),
                 "credentials": dg.MetadataValue.json(accesses),
             },

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dagster import PipesParams
+from dagster._core.pipes.client import PipesParams
 from dagster_aws.pipes import PipesS3MessageReader
 
 PIPES_PREFIX = "pipes"

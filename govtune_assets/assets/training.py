@@ -1,0 +1,235 @@
+"""The factory of training assets: for each configuration a LoRA adapter and a registered model."""
+
+import io
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from govtune_assets import gates, payloads, provenance
+from govtune_assets.assets.common import (
+    OWNERS,
+    TRAINING_GROUP,
+    access_table,
+    as_dict,
+    as_list,
+    code_references,
+    column_schema,
+    job_report,
+)
+from govtune_assets.keys import SNAPSHOT, adapter_key, model_key, model_name, table_name
+from govtune_assets.model_lineage import TrainedFrom, model_chain
+from govtune_assets.registry import ModelRegistry
+from govtune_assets.resources.sagemaker import SageMakerResource
+from govtune_assets.resources.unity_catalog import UnityCatalogResource
+from govtune_assets.settings import Settings
+from train.config import TrainingConfiguration
+
+MAXIMUM_ADAPTER_BYTES = 8 * 2**30
+"""An unpacked model.tar.gz larger than this is refused: it is not an adapter."""
+
+ADAPTER_FILES = [
+    ("adapter_model.safetensors", "file", "Weights of the LoRA update"),
+    ("adapter_config.json", "file", "Rank, scale, targets and base model (peft)"),
+    ("tokenizer.json", "file", "Tokenizer of the base model"),
+    ("metrics.json", "file", "Losses and ROUGE of base and tuned model"),
+    ("attestation.json", "file", "Data, code, configuration and environment of the training"),
+]
+
+
+def build_training_assets(settings: Settings, configuration: TrainingConfiguration) -> list[dg.AssetsDefinition]:
+    """Adapter and registered model of one configuration."""
+    return [_adapter(settings, configuration), _model(settings, configuration)]
+
+
+def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.AssetsDefinition:
+    code_version = payloads.train_payload().digest
+
+    @dg.asset(
+        key=adapter_key(configuration.name),
+        deps=[SNAPSHOT],
+        description=(
+            f"LoRA adapter on {configuration.base_model.name}: {configuration.description} A SageMaker job reads the "
+            "snapshot through Unity Catalog at one table version. It trains only on years whose gates have passed."
+        ),
+        group_name=TRAINING_GROUP,
+        kinds={"sagemaker", "huggingface", "pytorch"},
+        owners=OWNERS,
+        code_version=code_version,
+        tags={"configuration": configuration.name},
+        metadata={
+            **column_schema(ADAPTER_FILES),
+            **code_references("train/train.py", f"train/configs/{configuration.name}.yaml"),
+            "base_model": configuration.base_model.name,
+            "Base model": dg.MetadataValue.url(f"https://huggingface.co/{configuration.base_model.name}"),
+        },
+    )
+    def lora_adapter(
+        context: dg.AssetExecutionContext, sagemaker: SageMakerResource, unity_catalog: UnityCatalogResource
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        snapshot = provenance.latest(context.instance, SNAPSHOT)
+        years = as_dict(snapshot.metadata["source_versions"])
+        consumed = [
+            *gates.consumed_years(years),
+            gates.Consumed(gates.SNAPSHOT_GATES, data_version=snapshot.data_version),
+        ]
+        gates.require(context.instance, f"Training {configuration.name}", consumed)
+        extras = {
+            "catalog_host": unity_catalog.host,
+            "secret_id": unity_catalog.secret_id("trainer"),
+            "region": settings.region,
+            "table": table_name(settings, SNAPSHOT),
+            "table_version": int(snapshot.metadata["delta_version"]),
+            "merkle_root": snapshot.metadata["merkle_root"],
+            "configuration": configuration.as_parameters(),
+            "run_id": context.run_id,
+            "code_version": code_version,
+        }
+        completed = sagemaker.train(context, settings, configuration, extras)
+        report, version = job_report(completed)
+        return dg.MaterializeResult(
+            metadata={
+                **report,
+                **completed.metadata,
+                "dagster/uri": completed.metadata["model_artifact"],
+                "dagster/row_count": int(report["rows_train"]),
+                "snapshot_version": snapshot.data_version,
+                "snapshot_run": snapshot.run_id,
+                "source_versions": dg.MetadataValue.json(years),
+                "Base and tuned": _comparison(report),
+                "Access": access_table(as_list(report["credentials"])),
+            },
+            data_version=dg.DataVersion(version),
+        )
+
+    return lora_adapter
+
+
+def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.AssetsDefinition:
+    name = model_name(settings, configuration)
+
+    @dg.asset(
+        key=model_key(configuration.name),
+        deps=[adapter_key(configuration.name)],
+        description=(
+            f"A version of {name} in Unity Catalog with the adapter's files, tags that name what it was made of, and "
+            "external lineage back to the raw table. Each materialization makes a new version; the alias "
+            "`champion` moves only by `govtune promote`."
+        ),
+        group_name=TRAINING_GROUP,
+        kinds={"databricks", "mlflow"},
+        owners=OWNERS,
+        code_version="1",
+        tags={"configuration": configuration.name},
+        metadata={
+            **column_schema(ADAPTER_FILES),
+            **code_references("govtune_assets/registry.py", "govtune_assets/lineage.py"),
+            "registered_model": name,
+        },
+    )
+    def risk_factor_model(
+        context: dg.AssetExecutionContext, sagemaker: SageMakerResource, unity_catalog: UnityCatalogResource
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        adapter = provenance.latest(context.instance, adapter_key(configuration.name))
+        gate = gates.Consumed(gates.adapter_gates(configuration.name), data_version=adapter.data_version)
+        gates.require(context.instance, f"Registration of {name}", [gate])
+        trained_from = TrainedFrom.read(context.instance, adapter)
+        workspace = unity_catalog.workspace("registrar")
+        registry = ModelRegistry(workspace, settings.region)
+        registry.ensure_model(name, f"Risk factor headlines: LoRA adapters on {configuration.base_model.name}.")
+        tags = _tags(configuration, trained_from, context.run_id)
+        artifact = str(adapter.metadata["model_artifact"])
+        with tempfile.TemporaryDirectory() as folder:
+            size = unpack(sagemaker.artifact(artifact), Path(folder))
+            version, grant = registry.register(
+                name, Path(folder), source=artifact, description=_description(adapter.metadata), tags=tags
+            )
+        chain = model_chain(settings, trained_from, name, version.version)
+        from govtune_assets import lineage
+
+        lineage.write(workspace, chain)
+        return dg.MaterializeResult(
+            metadata={
+                "model": name,
+                "model_version": int(version.version),
+                "dagster/uri": version.location,
+                "dagster/size_bytes": size,
+                "Model": dg.MetadataValue.url(
+                    f"{unity_catalog.host}/explore/data/models/{name.replace('.', '/')}/version/{version.version}"
+                ),
+                "Tags": _tags_table(tags),
+                "adapter_version": adapter.data_version,
+                "lineage_edges": len(chain.edges),
+                "Lineage": _lineage_table(chain),
+                "Access": access_table([grant.record()]),
+            },
+            data_version=dg.DataVersion(provenance.digest({"adapter": adapter.data_version, "model": name})),
+        )
+
+    return risk_factor_model
+
+
+def unpack(archive: bytes, folder: Path) -> int:
+    """Unpack a job's model.tar.gz into `folder`; return the bytes unpacked.
+
+    Only plain files inside the folder are taken (tarfile's `data` filter, PEP 706).
+
+    Raises:
+        dagster.Failure: the archive is broken, unsafe, empty or too large.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+            size = sum(member.size for member in tar.getmembers())
+            if not 0 < size <= MAXIMUM_ADAPTER_BYTES:
+                raise dg.Failure(f"The adapter's archive unpacks to {size} bytes: it is empty or no adapter.")
+            tar.extractall(folder, filter="data")
+    except tarfile.TarError as error:
+        raise dg.Failure(f"The adapter's archive is refused: {error}. Materialize the adapter again.") from error
+    return size
+
+
+def _tags(configuration: TrainingConfiguration, trained_from: TrainedFrom, run_id: str) -> dict[str, str]:
+    """What the version was made of: tables with versions, digests, runs and code."""
+    return {
+        "configuration": configuration.name,
+        "base_model": configuration.base_model.name,
+        "base_model_license": configuration.base_model.license,
+        "adapter_sha256": trained_from.adapter.data_version,
+        "snapshot_table_version": str(trained_from.snapshot.metadata["delta_version"]),
+        "snapshot_merkle_root": str(trained_from.snapshot.metadata["merkle_root"]),
+        "fiscal_years": ",".join(sorted(trained_from.examples)),
+        "training_job": str(trained_from.adapter.metadata["training_job"]),
+        "training_code": trained_from.adapter.code_version or "",
+        "curation_code": trained_from.snapshot.code_version or "",
+        "dagster_run": run_id,
+    }
+
+
+def _description(metadata: Mapping[str, Any]) -> str:
+    return (
+        f"Validation loss {float(metadata['loss_before']):.3f} -> {float(metadata['loss_after']):.3f}; "
+        f"ROUGE-L {float(metadata['rouge_l_base']):.3f} -> {float(metadata['rouge_l_tuned']):.3f} on unseen companies."
+    )
+
+
+def _comparison(report: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
+    lines = [
+        "| measure | base | tuned |",
+        "|---|---|---|",
+        f"| validation loss | {float(report['loss_before']):.3f} | {float(report['loss_after']):.3f} |",
+        f"| ROUGE-L | {float(report['rouge_l_base']):.3f} | {float(report['rouge_l_tuned']):.3f} |",
+    ]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _tags_table(tags: Mapping[str, str]) -> dg.MarkdownMetadataValue:
+    lines = ["| tag | value |", "|---|---|", *(f"| {key} | {value[:24]} |" for key, value in sorted(tags.items()))]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _lineage_table(chain: Any) -> dg.MarkdownMetadataValue:
+    lines = ["| from | to |", "|---|---|", *(f"| {e.source.name} | {e.target.name} |" for e in chain.edges)]
+    return dg.MetadataValue.md("\n".join(lines))

@@ -1,0 +1,115 @@
+"""The model registry of Unity Catalog: new versions with files, tags and aliases.
+
+A version with files is created as MLflow's `databricks-uc` client does it on the wire: create, a temporary credential
+for that version, upload, finalize (REST paths of /api/2.0/mlflow/unity-catalog). It is done through databricks-sdk,
+so that the client secret never enters the process's environment, where MLflow's client would look for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from unitydoor.vending import Grant, parse_grant
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+API = "/api/2.0/mlflow/unity-catalog"
+
+
+class RegistrationFailed(RuntimeError):
+    """A model version could not be completed; the half-made version was removed."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version in the registry; `location` is its folder in S3."""
+
+    name: str
+    version: str
+    location: str
+
+
+class ModelRegistry:
+    """Registered models, as the principal that `workspace` is signed in with."""
+
+    def __init__(self, workspace: "WorkspaceClient", region: str):
+        self._workspace = workspace
+        self._region = region
+
+    def ensure_model(self, name: str, comment: str) -> None:
+        """Create the registered model unless it exists.
+
+        Raises:
+            databricks.sdk.errors.PermissionDenied: the principal lacks CREATE MODEL on the schema.
+        """
+        from databricks.sdk.errors import AlreadyExists
+
+        catalog, schema, model = name.split(".")
+        try:
+            self._workspace.registered_models.create(
+                catalog_name=catalog, schema_name=schema, name=model, comment=comment
+            )
+        except AlreadyExists:
+            return
+
+    def register(
+        self, name: str, folder: Path, *, source: str, description: str, tags: Mapping[str, str]
+    ) -> tuple[ModelVersion, Grant]:
+        """Make a new version out of the files in `folder`, and return it with the credential that was vended.
+
+        Raises:
+            RegistrationFailed: the files could not be stored; no version is left behind.
+        """
+        created = self._create(name, source, description, tags)
+        try:
+            grant = self._vend(created)
+            self._upload(folder, created.location, grant)
+            self._do("POST", "model-versions/finalize", {"name": name, "version": created.version})
+        except Exception as error:
+            self._workspace.model_versions.delete(full_name=name, version=int(created.version))
+            raise RegistrationFailed(
+                f"Version {created.version} of {name} could not be completed and was removed: {error}"
+            ) from error
+        return created, grant
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias at a version. An explicit act of a person or of an approved promotion."""
+        self._workspace.registered_models.set_alias(full_name=name, alias=alias, version_num=version)
+
+    def _create(self, name: str, source: str, description: str, tags: Mapping[str, str]) -> ModelVersion:
+        body = {
+            "name": name,
+            "source": source,
+            "description": description,
+            "tags": [{"key": key, "value": value} for key, value in sorted(tags.items())],
+        }
+        made = self._do("POST", "model-versions/create", body)["model_version"]
+        return ModelVersion(name=name, version=str(made["version"]), location=made["storage_location"])
+
+    def _vend(self, created: ModelVersion) -> Grant:
+        body = {
+            "name": created.name,
+            "version": created.version,
+            "operation": "MODEL_VERSION_OPERATION_READ_WRITE",
+        }
+        answer = self._do("POST", "model-versions/generate-temporary-credentials", body)["credentials"]
+        return parse_grant(
+            {"url": created.location, **answer},
+            principal=str(self._workspace.config.client_id),
+            securable=f"{created.name} version {created.version}",
+            operation="READ_WRITE",
+        )
+
+    def _upload(self, folder: Path, location: str, grant: Grant) -> None:
+        bucket, prefix = urlsplit(location).netloc, urlsplit(location).path.strip("/")
+        s3 = grant.session(self._region).client("s3")
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                s3.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(folder).as_posix()}")
+
+    def _do(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer: Any = self._workspace.api_client.do(method, f"{API}/{path}", body=dict(body))
+        return dict(answer or {})
