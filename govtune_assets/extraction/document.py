@@ -1,0 +1,323 @@
+"""A filing's HTML as lines of visible text with their type and layout: parsing and flattening only.
+
+Nothing here knows about items or risk factors. Parsing is bounded: a document larger than `MAX_BYTES` is cut,
+the walk is iterative, and hidden parts (the inline XBRL header, `display:none`) are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+MAX_BYTES = 64 * 1024 * 1024
+
+BOLD, ITALIC, UNDERLINE, CENTER, LINK = 1, 2, 4, 8, 16
+TYPE = BOLD | ITALIC | UNDERLINE
+
+_BLOCKS = frozenset(
+    ["address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "nav", "ol", "p", "page", "pre", "section", "table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "ul", "text", "document"]
+)
+_INVISIBLE = frozenset(("head", "script", "style", "title", "ix:header", "noscript", "template"))
+_TAG_TYPE = {
+    "b": BOLD,
+    "strong": BOLD,
+    "h1": BOLD,
+    "h2": BOLD,
+    "h3": BOLD,
+    "h4": BOLD,
+    "h5": BOLD,
+    "h6": BOLD,
+    "th": BOLD,
+    "i": ITALIC,
+    "em": ITALIC,
+    "u": UNDERLINE,
+    "ins": UNDERLINE,
+    "center": CENTER,
+}
+_SPACE = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
+_ZERO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_CLASS_RULE = re.compile(r"([^{}]{1,500})\{([^{}]{0,2000})\}")
+_CLASS_NAME = re.compile(r"\.([\w-]+)")
+_LAYOUT_CELL = 200  # characters after which a table row is read as page layout, not as a row of cells
+
+
+@dataclass(slots=True)
+class Line:
+    """One visible line: `runs` are (start, end, type) over `text`; `page` counts the page breaks before it."""
+
+    text: str
+    runs: list[tuple[int, int, int]]
+    page: int
+    table: int = 0
+    center: bool = False
+    links: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def common(self) -> int:
+        """The type shared by every letter of the line: bits of BOLD, ITALIC, UNDERLINE, LINK."""
+        flags = BOLD | ITALIC | UNDERLINE | LINK
+        for start, end, kind in self.runs:
+            if any(c.isalnum() for c in self.text[start:end]):
+                flags &= kind
+        return flags
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What a style declaration sets and clears, whether it hides, and the page breaks it makes."""
+
+    on: int = 0
+    off: int = 0
+    hidden: bool = False
+    break_before: bool = False
+    break_after: bool = False
+
+
+_DECLARATIONS = {
+    "bold": re.compile(r"font-weight\s*:\s*(?:bold|[6-9]00)"),
+    "normal": re.compile(r"font-weight\s*:\s*(?:normal|lighter|[1-5]00)"),
+    "italic": re.compile(r"font-style\s*:\s*(?:italic|oblique)"),
+    "upright": re.compile(r"font-style\s*:\s*normal"),
+    "underline": re.compile(r"text-decoration[\w-]*\s*:[^;]*underline"),
+    "center": re.compile(r"text-align\s*:\s*center"),
+    "aligned": re.compile(r"text-align\s*:\s*(?:left|right|justify|start)"),
+    "hidden": re.compile(r"display\s*:\s*none"),
+    "before": re.compile(r"(?:page-)?break-before\s*:\s*(?:always|page|left|right)"),
+    "after": re.compile(r"(?:page-)?break-after\s*:\s*(?:always|page|left|right)"),
+}
+
+
+def _read_style(declarations: str) -> _Style:
+    text = declarations.lower()
+    has = {name for name, pattern in _DECLARATIONS.items() if pattern.search(text)}
+    on = BOLD * ("bold" in has) | ITALIC * ("italic" in has)
+    on |= UNDERLINE * ("underline" in has) | CENTER * ("center" in has)
+    off = BOLD * ("normal" in has) | ITALIC * ("upright" in has) | CENTER * ("aligned" in has)
+    return _Style(on, off, "hidden" in has, "before" in has, "after" in has)
+
+
+_PLAIN = _Style()
+
+
+class _Styles:
+    """Styles of elements, each distinct declaration read once; classes come from the document's style sheets."""
+
+    def __init__(self, root: etree._Element) -> None:
+        self._declared: dict[str, _Style] = {}
+        self._classes: dict[str, _Style] = {}
+        for sheet in root.iter("style"):
+            for selectors, body in _CLASS_RULE.findall(sheet.text or ""):
+                style = _read_style(body)
+                if style != _PLAIN:
+                    self._classes.update(dict.fromkeys(_CLASS_NAME.findall(selectors), style))
+
+    def of(self, element: etree._Element) -> _Style:
+        declared = element.get("style")
+        style = _PLAIN
+        if declared is not None:
+            cached = self._declared.get(declared)
+            if cached is None:
+                cached = self._declared[declared] = _read_style(declared)
+            style = cached
+        if self._classes:
+            for name in (element.get("class") or "").split():
+                named = self._classes.get(name)
+                if named is not None:
+                    style = _Style(
+                        (named.on & ~style.off) | style.on,
+                        (named.off & ~style.on) | style.off,
+                        named.hidden or style.hidden,
+                        named.break_before or style.break_before,
+                        named.break_after or style.break_after,
+                    )
+        return style
+
+
+def parse(document: bytes) -> etree._Element | None:
+    """The document's element tree, or None where the bytes hold no markup and no text at all."""
+    document = document[:MAX_BYTES].replace(b"\0", b" ")
+    if not document.strip():
+        return None
+    parser = etree.HTMLParser(
+        encoding=_encoding(document), huge_tree=True, remove_comments=True, remove_pis=True, recover=True
+    )
+    try:
+        root = etree.fromstring(document, parser)
+    except (etree.LxmlError, ValueError):
+        return None
+    return root
+
+
+def _encoding(document: bytes) -> str:
+    """UTF-8 where the bytes are that, else Windows-1252, which is what filing agents that are not UTF-8 write."""
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        return "windows-1252"
+    return "utf-8"
+
+
+def is_plain_text(document: bytes) -> bool:
+    """Whether line ends are the document's only layout, as in filings made before HTML was usual."""
+    return re.search(rb"<(?:p|div|br|td|table|li|h\d)\b", document[:MAX_BYTES], re.IGNORECASE) is None
+
+
+def flatten(root: etree._Element, *, plain_text: bool = False) -> list[Line]:
+    """All visible lines of the document, in order."""
+    return _Flattener(root, plain_text).lines()
+
+
+class _Flattener:
+    """One walk over the tree. `flags` is a stack: the type in force inside each open element."""
+
+    def __init__(self, root: etree._Element, plain_text: bool) -> None:
+        self._root = root
+        self._styles = _Styles(root)
+        self._out: list[Line] = []
+        self._flags = [0]
+        self._parts: list[str] = []
+        self._length = 0
+        self._runs: list[tuple[int, int, int]] = []
+        self._space = True  # nothing, or a space, stands before the next piece
+        self._center = False
+        self._links: list[str] = []
+        self._ids: list[str] = []
+        self._page = 0
+        self._tables: list[int] = []
+        self._table = 0
+        self._rows = 0
+        self._layout = 0
+        self._pre = 1 if plain_text else 0
+
+    def lines(self) -> list[Line]:
+        walk = etree.iterwalk(self._root, events=("start", "end"))
+        for event, element in walk:
+            tag = element.tag
+            if not isinstance(tag, str):
+                continue
+            if event == "start":
+                if not self._open(tag, element):
+                    walk.skip_subtree()
+            else:
+                self._close(tag, element)
+        self._break()
+        return self._out
+
+    def _open(self, tag: str, element: etree._Element) -> bool:
+        style = self._styles.of(element)
+        flags = self._flags[-1]
+        if style.hidden or tag in _INVISIBLE:
+            self._flags.append(flags)
+            return False
+        flags = (flags & ~style.off) | _TAG_TYPE.get(tag, 0) | style.on
+        if tag in _BLOCKS or tag == "br":
+            self._boundary(tag, element)
+            if element.get("align"):
+                flags = flags | CENTER if element.get("align").lower() == "center" else flags & ~CENTER
+        elif tag == "a":
+            href = element.get("href") or ""
+            if href.startswith("#") and len(href) < 300:
+                flags |= LINK
+                self._links.append(href[1:])
+        if style.break_before or tag == "hr":
+            self._break()
+            self._page += 1
+        anchor = element.get("id") or element.get("name")
+        if anchor and len(anchor) < 300:
+            self._ids.append(anchor)
+        self._flags.append(flags)
+        text = element.text
+        if text:
+            self._add(text, flags)
+        return True
+
+    def _close(self, tag: str, element: etree._Element) -> None:
+        self._flags.pop()
+        if tag in _BLOCKS:
+            if tag == "table" and self._tables:
+                self._tables.pop()
+            if tag == "tr":
+                self._rows = max(0, self._rows - 1)
+            if tag == "pre":
+                self._pre -= 1
+            if tag in ("td", "th") and self._layout:
+                self._layout -= 1
+            self._boundary("", element)
+        if self._styles.of(element).break_after or tag == "page":
+            self._break()
+            self._page += 1
+        tail = element.tail
+        if tail:
+            self._add(tail, self._flags[-1])
+
+    def _boundary(self, tag: str, element: etree._Element) -> None:
+        """A block's edge: a new line, or a space where a table row is a row of cells."""
+        if tag == "table":
+            self._break()
+            self._table += 1
+            self._tables.append(self._table)
+        elif tag == "tr":
+            self._break()
+            self._rows += 1
+        elif tag in ("td", "th") and (self._layout or _is_layout(element)):
+            self._layout += 1
+            self._break()
+        elif tag == "pre":
+            self._pre += 1
+        if self._rows and not self._layout:
+            self._add(" ", 0)
+        else:
+            self._break()
+
+    def _add(self, text: str, flags: int) -> None:
+        if self._pre:
+            paragraphs = re.split(r"\n[ \t\r]*\n", text)
+            for paragraph in paragraphs[:-1]:
+                self._piece(paragraph, flags)
+                self._break()
+            text = paragraphs[-1]
+        self._piece(text, flags)
+
+    def _piece(self, text: str, flags: int) -> None:
+        piece = _SPACE.sub(" ", _ZERO_WIDTH.sub("", text) if not text.isascii() else text)
+        if self._space:
+            piece = piece.lstrip(" ")
+        if not piece:
+            return
+        if not self._parts or (flags & CENTER and not piece.isspace()):
+            self._center = bool(flags & CENTER)
+        start = self._length
+        self._parts.append(piece)
+        self._length += len(piece)
+        self._space = piece.endswith(" ")
+        if self._runs and self._runs[-1][2] == flags & ~CENTER:
+            self._runs[-1] = (self._runs[-1][0], self._length, flags & ~CENTER)
+        else:
+            self._runs.append((start, self._length, flags & ~CENTER))
+
+    def _break(self) -> None:
+        if not self._parts:
+            return
+        text = "".join(self._parts).rstrip()
+        if text:
+            table = self._tables[-1] if self._tables else 0
+            runs = [(start, min(end, len(text)), kind) for start, end, kind in self._runs if start < len(text)]
+            self._out.append(Line(text, runs, self._page, table, self._center, self._links, self._ids))
+            self._links, self._ids = [], []
+        self._parts, self._runs, self._length, self._space = [], [], 0, True
+
+
+def _is_layout(cell: etree._Element) -> bool:
+    """Whether a table cell holds paragraphs of its own: several blocks with the text of a page, not of a cell."""
+    if len(cell) < 2:
+        return False
+    blocks = sum(1 for child in cell if child.tag in ("p", "div", "ul", "ol", "table"))
+    return blocks >= 2 and sum(map(len, _texts(cell))) > 2 * _LAYOUT_CELL
+
+
+def _texts(element: etree._Element) -> Iterator[str]:
+    yield from element.itertext()
