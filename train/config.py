@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 CONFIGS = Path(__file__).parent / "configs"
 """The configurations that ship with the payload."""
@@ -90,10 +90,11 @@ class ComputeSection(_Section):
 class DataSection(_Section):
     """Which rows of the snapshot are used, and what is done with those that do not fit."""
 
-    tasks: dict[Literal["T1"], Annotated[float, Field(gt=0)]] = Field(
-        default={"T1": 1.0},
+    tasks: tuple[Literal["T1"], ...] = Field(
+        default=("T1",),
         min_length=1,
-        description="Task mix: task name to weight. T1: the body of a risk factor to its subcaption.",
+        strict=False,
+        description="Tasks whose rows are used. T1: the body of a risk factor to its subcaption.",
     )
     max_length: int = Field(
         ge=32, le=131072, description="Longest example in tokens: chat template, prompt and completion."

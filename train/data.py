@@ -1,0 +1,239 @@
+"""The rows: read at a pinned version, chosen, turned into tokens, and put in order.
+
+Rows come from the snapshot table through a credential that Unity Catalog vends for that table, or from a JSON
+lines file when the payload is used by hand. Everything here is deterministic: the same rows, configuration and
+tokenizer give the same batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from train.config import DataSection
+from train.job import JobError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+COLUMNS = ("example_id", "task", "prompt", "completion", "split", "cik", "accession_number", "fiscal_year")
+"""What training needs of `curated.training_snapshot`."""
+
+_MEGABATCH = 16  # batches that are sorted by length together: little padding, and still a random order
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example of the snapshot. `prompt` and `completion` are plain strings."""
+
+    example_id: str
+    task: str
+    prompt: str
+    completion: str
+    split: Split
+    cik: str = ""
+    accession_number: str = ""
+    fiscal_year: int | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row in tokens: the chat template around the prompt, then the completion and the end of the turn."""
+
+    row: Row
+    input_ids: tuple[int, ...]
+    prompt_length: int
+
+    @property
+    def prompt_ids(self) -> tuple[int, ...]:
+        """What the model is given when it has to write the completion."""
+        return self.input_ids[: self.prompt_length]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The examples of a split that are used, and how many rows were looked at and did not fit."""
+
+    examples: tuple[Example, ...]
+    considered: int
+    overlong: int
+
+
+def parse_row(values: Mapping[str, Any], *, source: str) -> Row:
+    """A row from untyped values. A missing `example_id` is made from the content, a missing task is T1.
+
+    Raises:
+        JobError: a text is missing or empty, or the split is unknown.
+    """
+    for key in ("prompt", "completion"):
+        if not isinstance(values.get(key), str) or not values[key].strip():
+            raise JobError(f"{source}: {key} must be a text that is not empty")
+    if values.get("split") not in SPLITS:
+        raise JobError(f"{source}: split must be one of {', '.join(SPLITS)}, not {values.get('split')!r}")
+    prompt, completion = values["prompt"], values["completion"]
+    content = json.dumps([prompt, completion]).encode()
+    return Row(
+        example_id=str(values.get("example_id") or hashlib.sha256(content).hexdigest()),
+        task=str(values.get("task") or "T1"),
+        prompt=prompt,
+        completion=completion,
+        split=values["split"],
+        cik=str(values.get("cik") or ""),
+        accession_number=str(values.get("accession_number") or ""),
+        fiscal_year=values.get("fiscal_year"),
+    )
+
+
+def read_jsonl(path: Path) -> list[Row]:
+    """Rows of a JSON lines file with at least `prompt`, `completion` and `split`.
+
+    Raises:
+        JobError: the file cannot be read, or a line is not such a row; the message names the line.
+    """
+    rows = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, text in enumerate(file, start=1):
+                if text.strip():
+                    rows.append(_json_row(text, source=f"{path}, line {number}"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise JobError(f"cannot read {path}: {error}") from error
+    return rows
+
+
+def _json_row(text: str, *, source: str) -> Row:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise JobError(f"{source}: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise JobError(f"{source}: expected an object")
+    return parse_row(values, source=source)
+
+
+def read_snapshot(url: str, version: int, storage_options: Mapping[str, str]) -> list[Row]:
+    """Rows of the Delta table at `url`, exactly as they were in `version`.
+
+    Raises:
+        JobError: the version is gone or the table lacks a column.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        table = DeltaTable(url, version=version, storage_options=dict(storage_options))
+        present = {field.name for field in table.schema().fields}
+        if missing := [column for column in COLUMNS if column not in present]:
+            raise JobError(f"{url} version {version} lacks the columns {', '.join(missing)}")
+        records = table.to_pyarrow_table(columns=list(COLUMNS)).to_pylist()
+    except DeltaError as error:
+        raise JobError(f"cannot read version {version} of {url}: {error}") from error
+    return [parse_row(record, source=f"{url} version {version}, row {i}") for i, record in enumerate(records)]
+
+
+def rows_digest(rows: Iterable[Row]) -> str:
+    """Digest of the rows' identity and text, whatever their order."""
+    lines = sorted(json.dumps([row.example_id, row.split, row.prompt, row.completion]) for row in rows)
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(f"{line}\n".encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def select(
+    rows: Iterable[Row], split: Split, tokenizer: Any, data: DataSection, *, limit: int | None, seed: int
+) -> Selection:
+    """Take up to `limit` rows of a split, in the order of a hash of seed and id, and turn them into tokens.
+
+    The hash makes the choice independent of the table's order, and nearly the same when rows come and go.
+
+    Raises:
+        JobError: the split has no row, a row is too long and the configuration says fail, or too many are.
+    """
+    candidates = [row for row in rows if row.split == split and row.task in data.tasks]
+    if not candidates:
+        raise JobError(f"the {split} split has no rows of {', '.join(data.tasks)}: check the snapshot's split")
+    candidates.sort(key=lambda row: hashlib.sha256(f"{seed}:{row.example_id}".encode()).digest())
+    examples: list[Example] = []
+    considered = 0
+    for row in candidates:
+        if limit is not None and len(examples) == limit:
+            break
+        considered += 1
+        example = encode(row, tokenizer)
+        if len(example.input_ids) <= data.max_length:
+            examples.append(example)
+        elif data.overlong == "fail":
+            raise JobError(
+                f"example {row.example_id} ({split}) has {len(example.input_ids)} tokens, "
+                f"data.max_length is {data.max_length}: raise it, or set data.overlong to drop"
+            )
+    overlong = considered - len(examples)
+    if overlong > data.max_dropped_share * considered or not examples:
+        raise JobError(
+            f"{overlong} of {considered} {split} rows are longer than data.max_length = {data.max_length} tokens, "
+            f"more than data.max_dropped_share = {data.max_dropped_share:g} allows"
+        )
+    return Selection(tuple(examples), considered, overlong)
+
+
+def encode(row: Row, tokenizer: Any) -> Example:
+    """Put a row into the tokenizer's chat template: a user's turn and the assistant's answer.
+
+    Raises:
+        JobError: the template does not keep the prompt as a prefix of the whole, so the completion has no mask.
+    """
+    user = {"role": "user", "content": row.prompt}
+    answer = {"role": "assistant", "content": row.completion}
+    prompt = _template(tokenizer, [user], add_generation_prompt=True)
+    whole = _template(tokenizer, [user, answer], add_generation_prompt=False)
+    if whole[: len(prompt)] != prompt:
+        raise JobError("the tokenizer's chat template changes the prompt when an answer follows: cannot mask it")
+    completion = whole[len(prompt) :]
+    # What a template writes after the end of the turn is never generated, so it is not learned either.
+    if tokenizer.eos_token_id in completion:
+        completion = completion[: completion.index(tokenizer.eos_token_id)]
+    return Example(row, (*prompt, *completion, tokenizer.eos_token_id), len(prompt))
+
+
+def _template(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool) -> list[int]:
+    encoded = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=add_generation_prompt, tokenize=True, return_dict=True
+    )
+    return list(encoded["input_ids"])
+
+
+def training_order(lengths: Sequence[int], *, batch_size: int, epochs: float, seed: int) -> list[int]:
+    """Indices of the examples for all epochs, one after the other; `batch_size` neighbours make a batch.
+
+    Each epoch is a new permutation in which examples of like length are neighbours, so that batches need little
+    padding. A part of an epoch takes the first part of its batches. The order is fixed beforehand, so a resumed
+    run continues in it exactly.
+    """
+    total = max(1, round(epochs * len(lengths)))
+    order: list[int] = []
+    epoch = 0
+    while len(order) < total:
+        order.extend(_epoch(lengths, batch_size, random.Random(f"{seed}:{epoch}")))  # noqa: S311
+        epoch += 1
+    return order[:total]
+
+
+def _epoch(lengths: Sequence[int], batch_size: int, generator: random.Random) -> Iterator[int]:
+    indices = list(range(len(lengths)))
+    generator.shuffle(indices)
+    batches = []
+    for start in range(0, len(indices), batch_size * _MEGABATCH):
+        near = sorted(indices[start : start + batch_size * _MEGABATCH], key=lambda i: (lengths[i], i))
+        batches.extend(near[at : at + batch_size] for at in range(0, len(near), batch_size))
+    # An incomplete batch stays last, or all later ones would be shifted by it.
+    complete = [batch for batch in batches if len(batch) == batch_size]
+    rest = [batch for batch in batches if len(batch) < batch_size]
+    generator.shuffle(complete)
+    for batch in [*complete, *rest]:
+        yield from batch

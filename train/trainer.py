@@ -1,0 +1,260 @@
+"""The training loop: TRL's SFTTrainer on tokens, with checkpoints that a stopped job resumes from.
+
+Batches, their order and the loss are this module's own business; optimizer, schedule, devices, processes and
+checkpoint files are the trainer's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from train.config import TrainingConfiguration
+from train.data import Example, training_order
+from train.evaluate import Progress, kept_positions, loss_totals, pad_right, token_losses
+from train.files import folder_digest
+from train.job import Interrupted, InterruptionGuard, JobError
+from train.model import PRECISIONS
+
+_COMPLETE = "complete.json"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training came to. `losses` has one number for each step of this process's part of the run."""
+
+    steps: int
+    resumed_from: int
+    losses: tuple[float, ...]
+    seconds: float
+    tokens_per_second: float
+
+
+def train(
+    configuration: TrainingConfiguration,
+    *,
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    checkpoints: Path,
+    guard: InterruptionGuard,
+    progress: Progress,
+) -> TrainingResult:
+    """Train the model's adapter in place, from the last whole checkpoint in `checkpoints` if there is one.
+
+    Raises:
+        JobError: a loss or gradient norm is not a finite number.
+        Interrupted: SIGTERM came; a checkpoint of the last step was saved.
+    """
+    report = _Report(checkpoints, guard, progress)
+    trainer = _trainer(configuration, model, tokenizer, examples, validation, checkpoints, report)
+    latest = latest_checkpoint(checkpoints)
+    guard.deferred = True
+    started = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+    finally:
+        guard.deferred = False
+    if guard.requested:
+        raise Interrupted(f"stopped by SIGTERM after step {trainer.state.global_step}; a checkpoint is saved")
+    seconds = time.monotonic() - started
+    return TrainingResult(
+        steps=trainer.state.global_step,
+        resumed_from=report.resumed_from,
+        losses=tuple(report.losses),
+        seconds=seconds,
+        tokens_per_second=trainer.tokens / seconds,
+    )
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint whose files are all there and as they were saved; one cut off by a kill is not."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        try:
+            record = json.loads((path / _COMPLETE).read_text())
+        except (OSError, ValueError):
+            continue
+        if record == {"digest": folder_digest(path, without=[_COMPLETE])}:
+            return path
+    return None
+
+
+class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer that scores completion tokens only, and evaluates with the loss of `evaluate.py`.
+
+    TRL sends each position through the LM head and takes entropy and accuracy over the whole vocabulary there:
+    with a small model that is a large part of the work.
+    """
+
+    def __init__(self, *, validation: Sequence[Example], batch_size: int, dtype: torch.dtype, **options: Any) -> None:
+        super().__init__(compute_loss_func=_mean_loss, **options)
+        self.tokens = 0
+        self._validation = validation
+        self._batch_size = batch_size
+        self._dtype = dtype
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Loss of a batch. The base Trainer scales it for accumulation and for several processes."""
+        self.tokens += int(inputs["attention_mask"].sum())
+        keep = kept_positions(inputs["labels"])
+        shown = {
+            **inputs,
+            "labels": inputs["labels"][:, keep + 1],
+            "logits_to_keep": keep,
+            "use_cache": False,
+        }
+        # SFTTrainer's own compute_loss is what is replaced; its base class's is used.
+        return super(SFTTrainer, self).compute_loss(model, shown, return_outputs, num_items_in_batch)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Validation loss over all processes, each token counting the same."""
+        share = self._validation[self.accelerator.process_index :: self.accelerator.num_processes]
+        totals = loss_totals(
+            self.model,
+            share,
+            batch_size=self._batch_size,
+            padding=self.processing_class.pad_token_id,
+            dtype=self._dtype,
+        )
+        summed = self.accelerator.reduce(torch.tensor(totals, device=self.accelerator.device), reduction="sum")
+        metrics = {"eval_loss": float(summed[0] / summed[1])}
+        self.log(metrics)
+        return metrics
+
+
+def _mean_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int) -> torch.Tensor:
+    return token_losses(outputs.logits, labels) / num_items_in_batch
+
+
+class _Report(TrainerCallback):  # type: ignore[misc]
+    """Progress, refusal of numbers that are not finite, whole checkpoints, and the end on SIGTERM."""
+
+    def __init__(self, checkpoints: Path, guard: InterruptionGuard, progress: Progress) -> None:
+        self.losses: list[float] = []
+        self.resumed_from = 0
+        self._checkpoints = checkpoints
+        self._guard = guard
+        self._progress = progress
+        self._started = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.resumed_from = state.global_step
+        self._started = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        if self._guard.requested:
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        for name in ("loss", "grad_norm", "eval_loss"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise JobError(
+                    f"{name} is {logs[name]} at step {state.global_step}: training diverged; lower "
+                    f"optimization.learning_rate, or look for broken rows"
+                )
+        if "eval_loss" in logs:
+            self._progress(f"step {state.global_step}/{state.max_steps}", {"validation_loss": logs["eval_loss"]})
+        elif "loss" in logs:
+            self.losses.append(logs["loss"])
+            done = state.global_step - self.resumed_from
+            left = (time.monotonic() - self._started) / done * (state.max_steps - state.global_step)
+            self._progress(
+                f"step {state.global_step}/{state.max_steps}",
+                {
+                    "train_loss": logs["loss"],
+                    "learning_rate": logs["learning_rate"],
+                    "gradient_norm": logs["grad_norm"],
+                    "eta_seconds": round(left),
+                },
+            )
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        folder = self._checkpoints / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero:
+            (folder / _COMPLETE).write_text(json.dumps({"digest": folder_digest(folder)}))
+
+
+def _trainer(
+    configuration: TrainingConfiguration,
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    checkpoints: Path,
+    report: _Report,
+) -> _CompletionTrainer:
+    optimization = configuration.optimization
+    order = training_order(
+        [len(example.input_ids) for example in examples],
+        batch_size=optimization.batch_size,
+        epochs=optimization.epochs,
+        seed=optimization.seed,
+    )
+    arguments = SFTConfig(
+        output_dir=str(checkpoints),
+        num_train_epochs=1,  # `order` holds all epochs
+        max_steps=optimization.max_steps or -1,
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=optimization.batch_size,
+        gradient_accumulation_steps=optimization.gradient_accumulation,
+        learning_rate=optimization.learning_rate,
+        lr_scheduler_type=optimization.schedule if optimization.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=optimization.warmup_fraction,
+        weight_decay=optimization.weight_decay,
+        max_grad_norm=optimization.max_gradient_norm,
+        optim="adamw_torch",
+        gradient_checkpointing=optimization.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        bf16=configuration.base_model.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        seed=optimization.seed,
+        data_seed=optimization.seed,
+        save_strategy="steps",
+        save_steps=optimization.checkpoint_steps,
+        save_total_limit=2,
+        eval_strategy="steps" if optimization.evaluation_steps else "no",
+        eval_steps=optimization.evaluation_steps,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        max_length=None,  # rows that are too long never get here
+        dataset_kwargs={"skip_prepare_dataset": True},
+        shuffle_dataset=False,
+    )
+    trainer = _CompletionTrainer(
+        validation=validation,
+        batch_size=configuration.evaluation.batch_size,
+        dtype=PRECISIONS[configuration.base_model.precision],
+        model=model,
+        args=arguments,
+        processing_class=tokenizer,
+        train_dataset=[{"example": examples[index]} for index in order],
+        eval_dataset=[{"example": example} for example in validation],
+        data_collator=lambda batch: pad_right([item["example"] for item in batch], tokenizer.pad_token_id),
+        callbacks=[report],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    return trainer
