@@ -1,0 +1,51 @@
+"""Names that the seeded cloud and the product's settings share."""
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+LAKE_BUCKET = "govtune-lake"
+WORK_BUCKET = "govtune-work"
+MODELS_BUCKET = "govtune-models"
+
+DAGSTER_USER = "govtune-dagster"
+CATALOG_USER = "unity-catalog"
+EMR_ROLE = "govtune-emr"
+SAGEMAKER_ROLE = "govtune-sagemaker"
+CATALOG_ROLE = "govtune-unity-catalog"
+
+KEY_ALIAS = "alias/govtune"
+EMR_APPLICATION = "govtune"
+EMR_RELEASE = "emr-spark-8.0.0"
+NETWORK = "govtune"
+
+CATALOG = "govtune"
+STORAGE_CREDENTIAL = "govtune"
+SCHEMAS = {
+    "raw": "Filings as they were parsed, one row each.",
+    "curated": "Training examples, each with its span in a filing.",
+    "ml": "Registered models.",
+}
+CATALOG_STORAGE = f"s3://{MODELS_BUCKET}/govtune"
+EXTERNAL_LOCATIONS = {
+    "govtune_models": CATALOG_STORAGE,
+    "govtune_raw_json": f"s3://{LAKE_BUCKET}/raw/risk_factors",
+    "govtune_raw_delta": f"s3://{LAKE_BUCKET}/raw/delta",
+    "govtune_curated_delta": f"s3://{LAKE_BUCKET}/curated/delta",
+}
+PRINCIPALS = ("loader", "curator", "trainer", "registrar", "auditor")
+
+BASE_MODEL = "smollm2-135m"
+BASE_MODEL_PREFIX = f"models/{BASE_MODEL}/"
+
+
+def secret_name(principal: str) -> str:
+    """Secrets Manager name of a service principal's client id and secret."""
+    return f"databricks/{principal}"
+
+
+def role_arn(role: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/{role}"
+
+
+def user_arn(user: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:user/{user}"

@@ -1,0 +1,83 @@
+"""The settings that point the product at the local cloud: written for people and shells, read back for processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from localcloud.seed import names
+from localcloud.seed.aws import AwsAccount
+from localcloud.seed.credentials import CredentialFiles
+from localcloud.supervisor.errors import LocalCloudError
+from localcloud.supervisor.layout import EdgarSource, Layout, Ports
+from localcloud.supervisor.private import write_private
+
+SEC_WWW = "https://www.sec.gov"
+SEC_DATA = "https://data.sec.gov"
+LOCAL_CONTACT = "govtune_assets local@example.com"
+# What differs from production for the machine's size alone.
+SIZES = {
+    "GOVTUNE_SPARK_SUBMIT_PARAMETERS": "--conf spark.driver.memory=1g",
+    "GOVTUNE_POLL_SECONDS": "0.5",
+}
+
+
+def product_settings(
+    layout: Layout,
+    ports: Ports,
+    edgar: EdgarSource,
+    account: AwsAccount,
+    principals: Mapping[str, str],
+) -> dict[str, str]:
+    """Environment variables of the product: AWS's own names, and `GOVTUNE_*`; no secret among them."""
+    files = CredentialFiles(layout.credentials)
+    live = edgar.kind == "live"
+    return {
+        "AWS_ENDPOINT_URL": ports.url("aws"),
+        "AWS_REGION": names.REGION,
+        "AWS_DEFAULT_REGION": names.REGION,
+        "AWS_SHARED_CREDENTIALS_FILE": str(files.aws_profile),
+        "AWS_CONFIG_FILE": str(files.aws_config),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DAGSTER_HOME": str(layout.dagster_home),
+        "GOVTUNE_STATE": str(layout.state),
+        "GOVTUNE_LAKE_BUCKET": names.LAKE_BUCKET,
+        "GOVTUNE_WORK_BUCKET": names.WORK_BUCKET,
+        "GOVTUNE_DATABRICKS_HOST": ports.url("databricks"),
+        "GOVTUNE_CATALOG": names.CATALOG,
+        **{f"GOVTUNE_PRINCIPAL_{name.upper()}": number for name, number in principals.items()},
+        "GOVTUNE_EMR_APPLICATION_ID": account.emr_application_id,
+        "GOVTUNE_EMR_ROLE_ARN": names.role_arn(names.EMR_ROLE),
+        "GOVTUNE_SAGEMAKER_ROLE_ARN": names.role_arn(names.SAGEMAKER_ROLE),
+        "GOVTUNE_KMS_KEY_ARN": account.key_arn,
+        "GOVTUNE_SUBNETS": ",".join(account.subnets),
+        "GOVTUNE_SECURITY_GROUPS": ",".join(account.security_groups),
+        "GOVTUNE_EDGAR_WWW_URL": SEC_WWW if live else ports.url("edgar"),
+        "GOVTUNE_EDGAR_DATA_URL": SEC_DATA if live else ports.url("edgar"),
+        "GOVTUNE_EDGAR_USER_AGENT": edgar.contact or LOCAL_CONTACT,
+        "GOVTUNE_EDGAR_CACHE": str(layout.service("edgar") / "cache"),
+        **SIZES,
+    }
+
+
+def write_settings(path: Path, settings: Mapping[str, str]) -> None:
+    """Writes `KEY=VALUE` lines.
+
+    Raises LocalCloudError on a value with a line break, which such a file cannot hold.
+    """
+    for name, value in settings.items():
+        if "\n" in value or "\r" in value:
+            raise LocalCloudError(f"{name} holds a line break, which {path} cannot carry.")
+    write_private(path, "".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """The settings out of the file.
+
+    Raises LocalCloudError where there is none.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        raise LocalCloudError(f"There is no {path}; start the local cloud first (`make up`).") from None
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

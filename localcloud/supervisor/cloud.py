@@ -1,0 +1,131 @@
+"""The whole local cloud: its services in the order in which they need each other, and what they are seeded with."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from localcloud.seed.aws import AwsAccount, Root, seed_account
+from localcloud.seed.base_model import upload_base_model
+from localcloud.seed.credentials import AccessKey, CredentialFiles
+from localcloud.seed.grants import apply_declared_grants
+from localcloud.seed.settings import product_settings, write_settings
+from localcloud.seed.workspace import admin_client, seed_workspace
+from localcloud.supervisor import corpus
+from localcloud.supervisor.catalogue import Catalogue, clean_environment
+from localcloud.supervisor.errors import LocalCloudError
+from localcloud.supervisor.instance import Claim
+from localcloud.supervisor.layout import PROJECT_ROOT, EdgarSource, Layout, Ports
+from localcloud.supervisor.services import Guarded, RunningService, Service, check_port_free
+
+WATCH_SECONDS = 0.5
+BASE_MODEL = PROJECT_ROOT / ".cache" / "models" / "smollm2-135m"
+DAGSTER_CONFIGURATION = Path(__file__).with_name("dagster.yaml")
+
+
+@dataclass
+class Cloud:
+    """A local cloud of one state folder; leaving the context stops all that it started."""
+
+    layout: Layout
+    ports: Ports
+    edgar: EdgarSource
+    environment: Mapping[str, str]
+    claim: Claim
+    say: Callable[[str], None]
+    _running: list[RunningService] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._running:
+            self._running.pop().stop()
+
+    def start(self, *, with_dagster: bool) -> dict[str, str]:
+        """Starts and seeds everything; returns the product's settings once all services answer.
+
+        Raises LocalCloudError on a port in use, a service that fails, or a step of seeding that fails.
+        """
+        catalogue = Catalogue(self.layout, self.ports, self.edgar, self.environment)
+        files = CredentialFiles(self.layout.credentials)
+        files.ensure_roots()
+        self._check_ports(catalogue, with_dagster=with_dagster)
+        self._start(catalogue.aws())
+        if self.edgar.kind != "live":
+            self._start(catalogue.edgar(corpus.prepare(self.edgar, self.layout)))
+        root = self._root(files)
+        account = seed_account(root, files)
+        self._start(catalogue.databricks())
+        settings = self._seed(root, files, account)
+        shutil.copyfile(DAGSTER_CONFIGURATION, self.layout.dagster_home / "dagster.yaml")
+        if with_dagster:
+            self._start(catalogue.dagster(settings))
+        self.claim.publish(tuple(running.record() for running in self._running), ready=True)
+        return settings
+
+    def watch(self) -> None:
+        """Returns never; raises LocalCloudError when a service ends by itself."""
+        while True:
+            self.check()
+            time.sleep(WATCH_SECONDS)
+
+    def check(self) -> None:
+        """Raises LocalCloudError when a service has ended by itself."""
+        for running in self._running:
+            code = running.ended()
+            if code is not None:
+                raise running.failure(f"ended by itself with exit code {code}")
+
+    def _check_ports(self, catalogue: Catalogue, *, with_dagster: bool) -> None:
+        services = [catalogue.aws(), catalogue.databricks()]
+        if self.edgar.kind != "live":
+            services.append(catalogue.edgar(self.layout.service("edgar")))
+        if with_dagster:
+            services.append(catalogue.dagster({}))
+        for service in services:
+            check_port_free(service)
+
+    def _start(self, service: Service) -> None:
+        started = time.monotonic()
+        running = RunningService(service, self.layout.logs / f"{service.name}.log")
+        self._running.append(running)
+        self.claim.publish(tuple(each.record() for each in self._running), ready=False)
+        running.wait_until_healthy()
+        self.say(f"{service.what} answers at {service.url} ({time.monotonic() - started:.1f} s)")
+
+    def _root(self, files: CredentialFiles) -> Root:
+        key = AccessKey.read(files.root)
+        if key is None:
+            raise LocalCloudError(f"{files.root} is gone; stop the local cloud and start it again.")
+        return Root(self.ports.url("aws"), key)
+
+    def _seed(self, root: Root, files: CredentialFiles, account: AwsAccount) -> dict[str, str]:
+        self.say(upload_base_model(root.client("s3"), BASE_MODEL))
+        workspace = admin_client(self.ports.url("databricks"), files)
+        principals = seed_workspace(workspace, root.client("secretsmanager"))
+        settings = product_settings(self.layout, self.ports, self.edgar, account, principals)
+        write_settings(self.layout.settings, settings)
+        environment = {**clean_environment(self.environment), **settings}
+        self.say(f"grants: {apply_declared_grants(environment, files)}")
+        self.say(f"seeded: settings are in {self.layout.settings}")
+        return settings
+
+
+def run_command(command: Sequence[str], settings: Mapping[str, str], environment: Mapping[str, str]) -> int:
+    """Runs a command with the product's settings in its environment; returns its exit code.
+
+    The command and all that it started end with this process, however that one ends.
+    """
+    process = Guarded(command, {**clean_environment(environment), **settings}, output=None)
+    try:
+        return process.wait()
+    finally:
+        process.stop()
