@@ -25,6 +25,7 @@ FIRST_BUILD_GIB = 8.0
 LATER_BUILD_GIB = 2.0
 COMMAND_TIMEOUT_SECONDS = 30
 BUILT_STAMPS = (".venv/.bootstrap-digest", ".venv-train/.bootstrap-digest")
+BROWSERS = ("chromium", "chromium-browser")
 PORTS = (
     ("GOVTUNE_AWS_PORT", 4570, "the local AWS"),
     ("GOVTUNE_DATABRICKS_PORT", 4571, "the local Databricks workspace"),
@@ -73,9 +74,7 @@ def check_venv() -> list[Problem]:
 def check_make() -> list[Problem]:
     if shutil.which("make"):
         return []
-    return [
-        Problem("`make` is not installed", "apt-get install make, or Apple's command line tools on macOS")
-    ]
+    return [Problem("`make` is not installed", "apt-get install make, or Apple's command line tools on macOS")]
 
 
 def java_command() -> str | None:
@@ -137,6 +136,13 @@ def check_java() -> list[Problem]:
     return []
 
 
+def check_browser() -> list[Problem]:
+    """The browser tests drive the chromium of the distribution; none is downloaded."""
+    if any(map(shutil.which, BROWSERS)):
+        return []
+    return [Problem("Chromium, which the browser tests drive, is not installed", "apt-get install chromium")]
+
+
 def check_disk(root: Path) -> list[Problem]:
     """The first build brings two environments, jars and a model; later ones only write state."""
     built = all((root / stamp).exists() for stamp in BUILT_STAMPS)
@@ -187,12 +193,14 @@ def check_ports(state: Path) -> list[Problem]:
     return [problem for problem in found if problem is not None]
 
 
-def examine(root: Path, *, ports: bool) -> list[Problem]:
+def examine(root: Path, *, ports: bool, browser: bool) -> list[Problem]:
     """Every check in turn; a wrong Python ends it, since the later answers would be about the wrong one."""
     problems = check_python((sys.version_info[0], sys.version_info[1]))
     if not problems:
         problems += check_venv()
     problems += check_make() + check_java() + check_disk(root)
+    if browser:
+        problems += check_browser()
     if ports:
         problems += check_ports(Path(os.environ.get("GOVTUNE_STATE") or root / ".govtune"))
     return problems
@@ -200,11 +208,11 @@ def examine(root: Path, *, ports: bool) -> list[Problem]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Check the prerequisites of this project on this machine.")
-    parser.add_argument(
-        "--ports", action="store_true", help="also check that the local cloud's ports are free"
-    )
+    parser.add_argument("--ports", action="store_true", help="also check that the local cloud's ports are free")
+    parser.add_argument("--browser", action="store_true", help="also check for the tests' browser")
     options = parser.parse_args()
-    problems = examine(Path(__file__).resolve().parent.parent, ports=options.ports)
+    root = Path(__file__).resolve().parent.parent
+    problems = examine(root, ports=options.ports, browser=options.browser)
     for problem in problems:
         print(f"doctor: {problem.line()}", file=sys.stderr)
     if not problems:

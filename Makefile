@@ -1,0 +1,105 @@
+# One entry to everything: `make` alone lists the targets.
+
+# The first Python 3.11 on PATH; any other only gets as far as the doctor, which says what to install.
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo python3)
+EDGAR ?= sample
+CONTACT ?=
+
+RUN := .venv/bin/python
+TRAIN := .venv-train/bin/python
+CLOUD := $(RUN) -m localcloud
+SOURCE = --edgar '$(EDGAR)' $(if $(CONTACT),--contact '$(CONTACT)')
+REPORTS := build/test-reports
+TYPED := govtune_assets spark train unitydoor localcloud tools
+UNIT := not integration and not browser and not shared
+
+# Nothing here fetches from a model hub, and no tool reports home.
+export HF_HUB_OFFLINE := 1
+export HF_DATASETS_OFFLINE := 1
+export TRANSFORMERS_OFFLINE := 1
+export DAGSTER_DISABLE_TELEMETRY := yes
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo up down status test verify fast lint types definitions clean constraints \
+	doctor doctor-demo doctor-test python environments payloads
+
+help: ## list the targets
+	@echo "govtune_assets: SEC filings to a registered Unity Catalog model, as a Dagster asset graph"
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+	@echo
+	@echo "  EDGAR=sample|live|FOLDER   source of filings for demo and up; live needs CONTACT='Name name@example.com'"
+	@echo "  GOVTUNE_STATE=FOLDER       state of the local cloud (default .govtune)"
+	@echo "  GOVTUNE_AWS_PORT=N (4570), GOVTUNE_DATABRICKS_PORT (4571), GOVTUNE_EDGAR_PORT (4572), GOVTUNE_DAGSTER_PORT (3000)"
+
+demo: doctor-demo environments payloads ## from filings of 2023 and 2024 to a registered model; the state stays
+	@$(CLOUD) run $(SOURCE) -- $(RUN) -m govtune_assets.cli demo
+
+up: doctor environments payloads ## start the local cloud and the Dagster UI on the state that is there
+	@$(CLOUD) up $(SOURCE)
+
+down: ## stop the local cloud and the Dagster UI
+	@if test -x $(RUN); then $(CLOUD) down; else echo "nothing is running: there is no environment yet"; fi
+
+status: ## what runs, where, and whether it answers
+	@if test -x $(RUN); then $(CLOUD) status; else echo "nothing is running: there is no environment yet"; fi
+
+test: doctor-test environments payloads lint types definitions ## all that CI runs: lint, types, definitions, every test
+	@rm -rf $(REPORTS)
+	@echo "test: the training payload, in its environment"
+	@$(TRAIN) -m pytest -q tests/train --junitxml=$(REPORTS)/training.xml
+	@echo "test: everything else"
+	@$(RUN) -m pytest -q tests --ignore=tests/train --junitxml=$(REPORTS)/orchestrator.xml
+	@$(RUN) -m tools.test_counts $(REPORTS)/training.xml $(REPORTS)/orchestrator.xml
+
+fast: lint types ## lint, types and the tests that start no cloud: one turn of the loop, under a minute
+	@$(RUN) -m pytest -q -x -n 2 -m '$(UNIT)' tests --ignore=tests/train
+
+verify: doctor-test environments payloads ## the long proofs: crash loops, scale, property runs, benchmarks
+	@$(RUN) -m pytest -q benchmarks
+
+lint: ## ruff, formatting, and who may import whom
+	@echo "lint: ruff and import-linter"
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m ruff format --check --quiet . || { echo "not formatted; run: $(RUN) -m ruff format ."; exit 1; }
+	@.venv/bin/lint-imports
+
+types: ## mypy, strict
+	@echo "types: mypy"
+	@$(RUN) -m mypy $(TYPED)
+
+definitions:
+	@echo "definitions: dg check defs"
+	@.venv/bin/dg check defs
+
+clean: ## stop the local cloud; remove its state, the environments and the caches
+	@if test -x $(RUN); then $(CLOUD) down; fi
+	rm -rf .venv .venv-train .cache .govtune build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+constraints: ## resolve the versions of both environments anew
+	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--custom-compile-command 'make constraints' constraints/orchestrator.in -o constraints/orchestrator.txt
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "doctor: Python is not installed. Mend: install Python 3.11" \
+		"(Debian: apt-get install python3.11 python3.11-venv; macOS: brew install python@3.11)." >&2; exit 1; }
+
+doctor: python
+	@$(PYTHON) tools/doctor.py
+
+doctor-demo: python
+	@$(PYTHON) tools/doctor.py --ports
+
+doctor-test: python
+	@$(PYTHON) tools/doctor.py --browser
+
+environments:
+	@$(PYTHON) -m tools.bootstrap
+
+payloads:
+	@$(RUN) tools/jars.py
+	@$(RUN) tools/base_model.py
