@@ -6,7 +6,14 @@ a document that holds no Item 1A, or no facts, is a result and not an error.
 
 from govtune_assets.extraction.facts import FiscalFacts, fiscal_facts
 from govtune_assets.extraction.files import extract_files
-from govtune_assets.extraction.section import EXTRACTOR_VERSION, RiskFactor, Section, Status, extract
+from govtune_assets.extraction.section import (
+    EXTRACTOR_VERSION,
+    RiskFactor,
+    Section,
+    Status,
+    extract,
+    extract_with_facts,
+)
 
 __all__ = [
     "EXTRACTOR_VERSION",
@@ -16,5 +23,6 @@ __all__ = [
     "Status",
     "extract",
     "extract_files",
+    "extract_with_facts",
     "fiscal_facts",
 ]

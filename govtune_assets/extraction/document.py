@@ -18,7 +18,49 @@ BOLD, ITALIC, UNDERLINE, CENTER, LINK = 1, 2, 4, 8, 16
 TYPE = BOLD | ITALIC | UNDERLINE
 
 _BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "nav", "ol", "p", "page", "pre", "section", "table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "ul", "text", "document"]
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "html",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "page",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "title",
+        "tr",
+        "ul",
+        "text",
+        "document",
+    ]
 )
 _INVISIBLE = frozenset(("head", "script", "style", "title", "ix:header", "noscript", "template"))
 _TAG_TYPE = {

@@ -6,7 +6,8 @@ Elements of the `dei` taxonomy (Document and Entity Information), read from the 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,7 +28,21 @@ _NAMES = {
 _MONTHS = {
     name: number
     for number, name in enumerate(
-        ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"], 1
+        [
+            "january",
+            "february",
+            "march",
+            "april",
+            "may",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
+        ],
+        1,
     )
 }
 _DATE = (
@@ -47,7 +62,8 @@ class FiscalFacts:
     """What a filing says of itself; `source` is `inline_xbrl`, `cover_page` or `none`.
 
     `fiscal_year` is the filer's own name for the year (`DocumentFiscalYearFocus`); on a cover page it is not
-    stated and stays None. `fiscal_period` is FY, Q1, Q2 or Q3. `cik` has ten digits.
+    stated and stays None. `fiscal_period` is FY, Q1, Q2, Q3 or Q4. `cik` has ten digits. `years_named` counts how
+    often the text says "fiscal 2010" or "fiscal year 2010", as (year, count), where the year is not tagged.
     """
 
     fiscal_year: int | None = None
@@ -58,6 +74,7 @@ class FiscalFacts:
     form_type: str | None = None
     amendment: bool | None = None
     trading_symbols: tuple[str, ...] = ()
+    years_named: tuple[tuple[int, int], ...] = ()
     source: str = "none"
 
 
@@ -69,7 +86,7 @@ def fiscal_facts(document: bytes) -> FiscalFacts:
     return facts_of(root, lambda: flatten(root, plain_text=is_plain_text(document)))
 
 
-def facts_of(root: etree._Element, lines: object) -> FiscalFacts:
+def facts_of(root: etree._Element, lines: Callable[[], Sequence[Line]]) -> FiscalFacts:
     """As `fiscal_facts`, for a parsed document; `lines` is called for the lines only where a fact is missing."""
     values = _inline(root)
     first = {name: texts[0] for name, texts in values.items() if texts}
@@ -78,16 +95,18 @@ def facts_of(root: etree._Element, lines: object) -> FiscalFacts:
     end = _read_date(first.get("DocumentPeriodEndDate", ""))
     cik = first.get("EntityCentralIndexKey", "")
     form = first.get("DocumentType", "").upper() or None
-    cover = _cover(lines()) if (end is None or form is None) and callable(lines) else FiscalFacts()
+    told = re.fullmatch(r"(?:19|20)\d\d", year) is not None
+    cover = _cover(lines()) if end is None or form is None else FiscalFacts()
     amended = first.get("AmendmentFlag", "").lower()
     return FiscalFacts(
-        fiscal_year=int(year) if re.fullmatch(r"(?:19|20)\d\d", year) else None,
+        fiscal_year=int(year) if told else None,
         fiscal_period=period if period in ("FY", "Q1", "Q2", "Q3", "Q4") else None,
         period_end=end or cover.period_end,
         cik=cik.zfill(10) if re.fullmatch(r"\d{1,10}", cik) else None,
         entity_name=first.get("EntityRegistrantName") or None,
         form_type=form or cover.form_type,
         amendment={"true": True, "false": False}.get(amended, cover.amendment),
+        years_named=() if told else _years_named(lines()),
         trading_symbols=tuple(dict.fromkeys(values.get("TradingSymbol", ()))),
         source="inline_xbrl" if year or period or first.get("DocumentPeriodEndDate") else cover.source,
     )
@@ -134,3 +153,11 @@ def _cover(lines: Sequence[Line]) -> FiscalFacts:
         amendment=bool(form[2]) if form else None,
         source="cover_page" if end else "none",
     )
+
+
+_YEAR_NAMED = re.compile(r"\bfiscal\s+(?:year\s+)?((?:19|20)\d\d)\b", re.IGNORECASE)
+
+
+def _years_named(lines: Sequence[Line]) -> tuple[tuple[int, int], ...]:
+    counts = Counter(int(year) for line in lines for year in _YEAR_NAMED.findall(line.text))
+    return tuple(sorted(counts.items()))

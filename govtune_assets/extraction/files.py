@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from govtune_assets.extraction.document import flatten, is_plain_text, parse
-from govtune_assets.extraction.facts import facts_of
-from govtune_assets.extraction.section import Section, Status, extract_lines
+from govtune_assets.extraction.section import extract_with_facts
 
 
 def extract_files(paths: Iterable[Path], form_type: str | None = None) -> Iterator[dict[str, object]]:
@@ -21,7 +19,7 @@ def extract_files(paths: Iterable[Path], form_type: str | None = None) -> Iterat
     for path in paths:
         document = path.read_bytes()
         before = time.process_time()
-        section = _extract(document, form_type)
+        section, _ = extract_with_facts(document, form_type)
         spent = time.process_time() - before
         yield {
             "id": path.stem,
@@ -32,11 +30,3 @@ def extract_files(paths: Iterable[Path], form_type: str | None = None) -> Iterat
             "summary": section.summary,
             "cpu_s": round(spent, 4),
         }
-
-
-def _extract(document: bytes, form_type: str | None) -> Section:
-    root = parse(document)
-    if root is None:
-        return Section(Status.FAILED, "the document holds no text")
-    lines = flatten(root, plain_text=is_plain_text(document))
-    return extract_lines(lines, form_type or facts_of(root, lambda: lines).form_type or "10-K")

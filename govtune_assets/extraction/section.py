@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from govtune_assets.extraction.document import Line, flatten, is_plain_text, parse
+from govtune_assets.extraction.facts import FiscalFacts, facts_of
 from govtune_assets.extraction.furniture import furniture
 from govtune_assets.extraction.items import NotThere, locate
 from govtune_assets.extraction.structure import RiskFactor, structure
 
 EXTRACTOR_VERSION = "1"
 
-__all__ = ["EXTRACTOR_VERSION", "RiskFactor", "Section", "Status", "extract"]
+__all__ = ["EXTRACTOR_VERSION", "RiskFactor", "Section", "Status", "extract", "extract_with_facts"]
 
 
 class Status(StrEnum):
@@ -53,6 +54,16 @@ def extract(document: bytes, form_type: str) -> Section:
     return extract_lines(flatten(root, plain_text=is_plain_text(document)), form_type)
 
 
+def extract_with_facts(document: bytes, form_type: str | None) -> tuple[Section, FiscalFacts]:
+    """Item 1A and the fiscal facts from one parse; without `form_type`, the form that the document's cover names."""
+    root = parse(document)
+    if root is None:
+        return Section(Status.FAILED, "the document holds no text"), FiscalFacts()
+    lines = flatten(root, plain_text=is_plain_text(document))
+    facts = facts_of(root, lambda: lines)
+    return extract_lines(lines, form_type or facts.form_type or "10-K"), facts
+
+
 def extract_lines(lines: Sequence[Line], form_type: str) -> Section:
     """As `extract`, for a document that was flattened already."""
     if not lines:
@@ -82,7 +93,9 @@ def _assemble(lines: Sequence[Line], start: int, end: int, offset: int, dropped:
         line = _cut(lines[index], offset) if index == start and offset else lines[index]
         if not line.text:
             continue
-        if (body and line.page != body[-1].page and _continues(body[-1].text, line.text)) or (body and re.fullmatch(r"[\u2022\u00b7\u25cf\u25aa\u25e6*\u2013-]", body[-1].text)):
+        if (body and line.page != body[-1].page and _continues(body[-1].text, line.text)) or (
+            body and re.fullmatch(r"[\u2022\u00b7\u25cf\u25aa\u25e6*\u2013-]", body[-1].text)
+        ):
             body[-1] = _join(body[-1], line)
         else:
             body.append(line)

@@ -1,0 +1,168 @@
+"""What a collection hands on: records, skips, statistics, progress. JSON shapes are the lake's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A filer: the ten-digit CIK, the ticker it was named by (None without one) and its name."""
+
+    cik: str
+    ticker: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A row of a submissions file. `report_date` is the end of the period, where the row has one."""
+
+    company: Company
+    form_type: str
+    accession_number: str
+    filing_date: date
+    report_date: date | None
+    url: str
+
+
+class SkipReason(StrEnum):
+    """Why a filing, or a company, is not among the records."""
+
+    NO_SUBMISSIONS = "no_submissions"
+    NO_FILINGS = "no_filings"
+    NO_DOCUMENT_NAME = "no_document_name"
+    MISSING_DOCUMENT = "missing_document"
+    DOWNLOAD_FAILED = "download_failed"
+    AMENDMENT = "amendment"
+    FISCAL_YEAR_UNKNOWN = "fiscal_year_unknown"
+    SUPERSEDED = "superseded"
+    EXTRACTION_FAILED = "extraction_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A filing (or, with `filing` None, a whole company) that was left out, or kept as `failed`, and why."""
+
+    reason: SkipReason
+    company: Company
+    filing: Filing | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilingRecord:
+    """One filing of a fiscal year. The section itself stays on disk, in `section_path`, until `to_json`."""
+
+    filing: Filing
+    entity_name: str
+    fiscal_year: int
+    fiscal_quarter: int | None
+    period_end: date
+    document_sha256: str
+    status: str
+    characters: int
+    risk_factor_count: int
+    extractor_version: str
+    retrieved_at: str
+    fiscal_year_source: str
+    section_path: Path | None
+
+    @property
+    def cik(self) -> str:
+        """The filer's ten-digit CIK."""
+        return self.filing.company.cik
+
+    @property
+    def form_type(self) -> str:
+        """`10-K` or `10-Q`."""
+        return self.filing.form_type
+
+    def to_json(self) -> dict[str, object]:
+        """The JSON object of a filing, with the columns of the table of risk factors as keys.
+
+        Raises OSError where the cache folder was removed meanwhile.
+        """
+        section = json.loads(self.section_path.read_bytes())["section"] if self.section_path else {}
+        text = section.get("text") or ""
+        factors = [
+            {
+                "group": group,
+                "subcaption": subcaption,
+                "body": text[start:end],
+                "start": start,
+                "end": end,
+            }
+            for group, subcaption, start, end in section.get("risk_factors", ())
+        ]
+        filing = self.filing
+        return {
+            "cik": filing.company.cik,
+            "ticker": filing.company.ticker,
+            "entity_name": self.entity_name,
+            "form_type": filing.form_type,
+            "fiscal_year": self.fiscal_year,
+            "fiscal_quarter": self.fiscal_quarter,
+            "accession_number": filing.accession_number,
+            "filing_date": filing.filing_date.isoformat(),
+            "period_end": self.period_end.isoformat(),
+            "source_url": filing.url,
+            "document_sha256": self.document_sha256,
+            "status": self.status,
+            "risk_factor_text": section.get("text"),
+            "risk_factors": factors,
+            "summary": section.get("summary"),
+            "extractor_version": self.extractor_version,
+            "retrieved_at": self.retrieved_at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a collection is: `rate` in filings a second; `eta_seconds` None while the total still grows."""
+
+    done: int
+    total: int
+    rate: float
+    eta_seconds: float | None
+    message: str
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Figures of one collection; rates are a second, times in seconds."""
+
+    companies: int = 0
+    candidates: int = 0
+    other_fiscal_year: int = 0
+    requests: int = 0
+    document_requests: int = 0
+    from_cache: int = 0
+    not_modified: int = 0
+    bytes_received: int = 0
+    retries: int = 0
+    pauses: int = 0
+    seconds: float = 0.0
+    request_rate: float = 0.0
+    filings_rate: float = 0.0
+    extraction_cpu_seconds: float = 0.0
+    extractions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The filings of a fiscal year, ordered by form, quarter and CIK, and what is not among them."""
+
+    fiscal_year: int
+    records: tuple[FilingRecord, ...]
+    skips: tuple[Skip, ...]
+    stats: Stats = field(default_factory=Stats)
+    companies: tuple[Company, ...] = ()

@@ -1,0 +1,62 @@
+"""Settings of a source of filings: the SEC itself, a replica, or any server with EDGAR's layout."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+_CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+
+
+class EdgarSource(BaseModel):
+    """Where filings come from and how fast they may be asked for.
+
+    The SEC allows 10 requests a second for one user over all machines and asks for a User-Agent with a name and a
+    contact address (https://www.sec.gov/os/accessing-edgar-data). `rate` is requests a second, shared by every
+    process that uses the same `cache_dir`. Times are in seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user_agent: str
+    cache_dir: Path
+    www_url: str = "https://www.sec.gov"
+    data_url: str = "https://data.sec.gov"
+    rate: float = Field(default=8.0, gt=0, le=10)
+    pause_seconds: float = Field(default=600.0, gt=0)
+    max_pauses: int = Field(default=3, ge=0)
+    attempts: int = Field(default=6, ge=1)
+    timeout_seconds: float = Field(default=60.0, gt=0)
+    index_max_age_seconds: float = Field(default=3600.0, ge=0)
+    max_document_bytes: int = Field(default=200 * 1024 * 1024, gt=0)
+
+    @field_validator("user_agent")
+    @classmethod
+    def _names_a_contact(cls, value: str) -> str:
+        if not _CONTACT.search(value) or not value.isascii() or not value.isprintable():
+            raise ValueError(
+                "the User-Agent must name you and a contact address, such as 'Example Bank filings@example.com'"
+            )
+        return value
+
+    @field_validator("www_url", "data_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", value):
+            raise ValueError(f"not an http or https address: {value!r}")
+        return value.rstrip("/")
+
+    @property
+    def tickers_url(self) -> str:
+        """The list of companies by ticker."""
+        return f"{self.www_url}/files/company_tickers.json"
+
+    def submissions_url(self, name: str) -> str:
+        """A company's submissions file, or an older page of it, by file name."""
+        return f"{self.data_url}/submissions/{name}"
+
+    def document_url(self, cik: str, accession_number: str, document: str) -> str:
+        """A filing's primary document: paths carry the CIK without leading zeros, accessions without dashes."""
+        return f"{self.www_url}/Archives/edgar/data/{int(cik)}/{accession_number.replace('-', '')}/{document}"

@@ -1,0 +1,130 @@
+"""What runs in a worker process: read one stored document, extract it, and store the result beside it.
+
+Results are kept by document digest and by a digest of the extractor's own source, so a rerun extracts nothing and a
+changed extractor starts afresh.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+from govtune_assets import extraction
+from govtune_assets.edgar.cache import write_atomically
+from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts, extract_with_facts
+
+_TIME_LIMIT = 120.0  # seconds of wall clock for one document
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The outcome for one document; the section's text is in the file at `path`."""
+
+    path: Path
+    status: str
+    evidence: str
+    characters: int
+    risk_factor_count: int
+    facts: FiscalFacts
+    cpu_seconds: float
+
+
+@functools.cache
+def source_digest() -> str:
+    """A digest of the extraction package's source, which names the results it made."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(extraction.__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def result_path(cache_dir: Path, sha256: str, form_type: str) -> Path:
+    """Where the result for a document lies, made or not."""
+    folder = cache_dir / "extracted" / f"{EXTRACTOR_VERSION}-{source_digest()}" / form_type
+    return folder / sha256[:2] / f"{sha256}.json"
+
+
+def load(path: Path) -> Extracted | None:
+    """A result made before, or None."""
+    try:
+        row = json.loads(path.read_bytes())
+        facts = row["facts"]
+        end = facts["period_end"]
+        facts = facts | {
+            "period_end": date.fromisoformat(end) if end else None,
+            "trading_symbols": tuple(facts["trading_symbols"]),
+            "years_named": tuple((year, count) for year, count in facts["years_named"]),
+        }
+        section = row["section"]
+        return Extracted(
+            path,
+            section["status"],
+            section["evidence"],
+            len(section["text"] or ""),
+            len(section["risk_factors"]),
+            FiscalFacts(**facts),
+            0.0,
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        path.unlink(missing_ok=True)
+        return None
+
+
+def start(parent: int) -> None:
+    """Initialize a worker: end with the parent, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extracted:
+    """Extract one stored document. Raises what the extractor raises, and TimeoutError after two minutes."""
+    before = time.process_time()
+    signal.signal(signal.SIGALRM, _time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, _TIME_LIMIT)
+    try:
+        section, facts = extract_with_facts(document.read_bytes(), form_type)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    spent = time.process_time() - before
+    path = result_path(cache_dir, sha256, form_type)
+    end = facts.period_end
+    row = {
+        "section": {
+            "status": section.status.value,
+            "evidence": section.evidence,
+            "text": section.text,
+            "risk_factors": [(f.group, f.subcaption, f.start, f.end) for f in section.risk_factors],
+            "summary": section.summary,
+        },
+        "facts": asdict(facts) | {"period_end": end.isoformat() if end else None},
+    }
+    write_atomically(path, json.dumps(row).encode())
+    return Extracted(
+        path,
+        section.status.value,
+        section.evidence,
+        len(section.text or ""),
+        len(section.risk_factors),
+        facts,
+        spent,
+    )
+
+
+def _time_is_up(*_: object) -> None:
+    raise TimeoutError(f"extraction took more than {_TIME_LIMIT:.0f} s")
