@@ -227,7 +227,7 @@ def training_order(lengths: Sequence[int], *, batch_size: int, epochs: float, se
 def _epoch(lengths: Sequence[int], batch_size: int, generator: random.Random) -> Iterator[int]:
     indices = list(range(len(lengths)))
     generator.shuffle(indices)
-    batches = []
+    batches: list[list[int]] = []
     for start in range(0, len(indices), batch_size * _MEGABATCH):
         near = sorted(indices[start : start + batch_size * _MEGABATCH], key=lambda i: (lengths[i], i))
         batches.extend(near[at : at + batch_size] for at in range(0, len(near), batch_size))

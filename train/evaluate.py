@@ -93,7 +93,7 @@ def evaluate_generation(
                 batch_size=wanted.batch_size,
                 max_new_tokens=wanted.max_new_tokens,
                 dtype=dtype,
-                progress=lambda text, values, name=name: progress(f"{name} model {text}", values),
+                progress=_led_by(f"{name} model", progress),
             )
         found = score(wanted.metrics, texts[name], references)
         scores.update({f"{metric}_{name}": value for metric, value in found.items()})
@@ -109,6 +109,10 @@ def evaluate_generation(
         for example, base, tuned in zip(examples, texts["base"], texts["tuned"], strict=True)
     ]
     return scores, records
+
+
+def _led_by(prefix: str, progress: Progress) -> Progress:
+    return lambda text, values: progress(f"{prefix} {text}", values)
 
 
 def completion_loss(

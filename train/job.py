@@ -55,12 +55,19 @@ class JobFolders:
         Raises:
             JobError: the job has no such channel.
         """
-        folder = Path(self.environment.get(f"SM_CHANNEL_{name.upper()}", self.inputs / name))
-        if not folder.is_dir():
+        folder = self._channel(name)
+        if not self.has_channel(name):
             raise JobError(
                 f"the job has no input channel {name!r} ({folder} does not exist): add it to the job's InputDataConfig"
             )
         return folder
+
+    def has_channel(self, name: str) -> bool:
+        """Whether the job has an input channel of that name."""
+        return self._channel(name).is_dir()
+
+    def _channel(self, name: str) -> Path:
+        return Path(self.environment.get(f"SM_CHANNEL_{name.upper()}", self.inputs / name))
 
     def write_failure(self, error: BaseException) -> None:
         """Leave one readable line where SageMaker looks for the reason of a failure."""
@@ -71,7 +78,7 @@ class JobFolders:
 def failure_line(error: BaseException) -> str:
     """The error as one line. The project's own errors speak for themselves; others are led by their type."""
     text = " ".join(str(error).split())
-    if not isinstance(error, (JobError, Interrupted)):
+    if type(error).__module__.partition(".")[0] not in {"train", "unitydoor"}:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text[:FAILURE_CHARACTERS]
 

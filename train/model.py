@@ -17,7 +17,7 @@ import torch
 
 from train.config import BaseModelSection, LoraSection
 from train.files import folder_digest
-from train.job import JobError
+from train.job import JobError, failure_line
 
 PRECISIONS: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -33,6 +33,31 @@ class BaseModel:
     model: Any
     tokenizer: Any
     digest: str
+
+
+def from_hub(wanted: BaseModelSection) -> Path:
+    """Fetch the base model's folder from the model hub, at the configured revision.
+
+    Raises:
+        JobError: the hub refuses or cannot be reached.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        # Mistral's repositories hold the weights a second time in their own layout (consolidated*).
+        folder = snapshot_download(
+            wanted.name,
+            revision=wanted.revision,
+            allow_patterns=["*.json", "*.jinja", "*.safetensors"],
+            ignore_patterns=["consolidated*"],
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+        raise JobError(
+            f"cannot fetch {wanted.name} at {wanted.revision} from the model hub ({failure_line(error)}): "
+            f"give the job a `model` channel with the folder instead"
+        ) from error
+    return Path(folder)
 
 
 def load_base(folder: Path, wanted: BaseModelSection) -> BaseModel:
@@ -72,7 +97,7 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def attach_adapter(base: BaseModel, wanted: BaseModelSection, lora: LoraSection) -> Any:
+def attach_adapter(base: BaseModel, lora: LoraSection) -> Any:
     """Put a fresh LoRA adapter on the base model. Seed torch first: the adapter's first factor is random."""
     from peft import LoraConfig, get_peft_model
 
@@ -84,11 +109,7 @@ def attach_adapter(base: BaseModel, wanted: BaseModelSection, lora: LoraSection)
         task_type="CAUSAL_LM",
         bias="none",
     )
-    model = get_peft_model(base.model, adapter)
-    # peft would record the folder, which differs from machine to machine.
-    adapter.base_model_name_or_path = wanted.name
-    adapter.revision = wanted.revision
-    return model
+    return get_peft_model(base.model, adapter)
 
 
 def target_modules(family: str, targets: tuple[str, ...]) -> str | list[str]:
@@ -98,7 +119,7 @@ def target_modules(family: str, targets: tuple[str, ...]) -> str | list[str]:
     return sorted(targets)
 
 
-def save_adapter(model: Any, tokenizer: Any, folder: Path) -> str:
+def save_adapter(model: Any, tokenizer: Any, wanted: BaseModelSection, folder: Path) -> str:
     """Save adapter and tokenizer as a folder that peft loads, and return the folder's digest.
 
     The bytes depend on the weights alone: no machine path, no set order, no generated model card.
@@ -109,6 +130,7 @@ def save_adapter(model: Any, tokenizer: Any, folder: Path) -> str:
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     values = json.loads(path.read_text())
+    values.update(base_model_name_or_path=wanted.name, revision=wanted.revision)
     if isinstance(values["target_modules"], list):
         values["target_modules"].sort()
     path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
@@ -157,7 +179,7 @@ def _load_fp8(folder: Path, family: str, dtype: torch.dtype) -> Any:
     from transformers import AutoConfig
 
     stored: dict[str, torch.Tensor] = {}
-    for part in sorted(folder.glob("*.safetensors")):
+    for part in _weight_files(folder):
         stored.update(load_file(part))
     configuration = AutoConfig.from_pretrained(folder, local_files_only=True)
     del configuration.quantization_config
@@ -172,6 +194,13 @@ def _load_fp8(folder: Path, family: str, dtype: torch.dtype) -> Any:
     _refuse_random_weights(folder, report)
     # Tensors that were not FP8 keep the precision of the checkpoint.
     return model.to(dtype)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        return [folder / "model.safetensors"]
+    return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
 
 
 def dequantized(stored: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:

@@ -101,7 +101,7 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
 
     # Model.
     base = load_base(job.model, configuration.base_model)
-    model = attach_adapter(base, configuration.base_model, configuration.lora)
+    model = attach_adapter(base, configuration.lora)
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     LOG.info("base model %s (%s), adapter of %d parameters", configuration.base_model.name, base.family, trainable)
 
@@ -136,7 +136,7 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
     _progress("test split", scores)
 
     # Save.
-    adapter = save_adapter(model, base.tokenizer, folders.model / "adapter")
+    adapter = save_adapter(model, base.tokenizer, configuration.base_model, folders.model / "adapter")
     metrics = {
         **{f"rows_{split}": len(splits[split].examples) for split in SPLITS},
         **{f"overlong_{split}": splits[split].overlong for split in SPLITS},
@@ -204,13 +204,13 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
     """The job that Dagster Pipes describes; its rows are read with a credential vended for their table."""
     import boto3
     from dagster_pipes import (
-        PipesEnvVarParamsLoader,
+        DAGSTER_PIPES_CONTEXT_ENV_VAR,
         PipesS3ContextLoader,
         PipesS3MessageWriter,
         open_dagster_pipes,
     )
 
-    if not PipesEnvVarParamsLoader().is_dagster_pipes_process():
+    if DAGSTER_PIPES_CONTEXT_ENV_VAR not in os.environ:
         raise JobError("no parameters: run it from Dagster (DAGSTER_PIPES_CONTEXT), or name --configuration by hand")
     client = boto3.client("s3")
     with open_dagster_pipes(
@@ -219,7 +219,7 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
     ) as pipes:
         extras = pipes.extras
         configuration = parse(extras["configuration"], source="job parameter configuration")
-        model = folders.channel("model")
+        model = _base_model(folders, configuration)
         grant = _vend(extras)
         rows = read_snapshot(grant.url, int(extras["table_version"]), grant.storage_options())
         LOG.info("read %d rows of %s version %s", len(rows), extras["table"], extras["table_version"])
@@ -229,6 +229,15 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
 
         provenance = {key: extras[key] for key in _PROVENANCE}
         yield Job(configuration, rows, model, report, provenance, (grant.record(),))
+
+
+def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Path:
+    """The channel `model`; without it the hub, where the job's environment allows it (HF_HUB_OFFLINE=0)."""
+    if folders.has_channel("model") or os.environ["HF_HUB_OFFLINE"] != "0":
+        return folders.channel("model")
+    from train.model import from_hub
+
+    return from_hub(configuration.base_model)
 
 
 def _vend(extras: Mapping[str, Any]) -> Grant:
