@@ -38,7 +38,7 @@ def build(settings: Settings, configuration: TrainingConfiguration, request: Tra
         "TrainingJobName": request.name,
         "RoleArn": settings.required("sagemaker_role_arn"),
         "AlgorithmSpecification": {
-            "TrainingImage": settings.training_image or pinned_image(settings.region, compute.instance_type),
+            "TrainingImage": settings.training_image or pinned_image(settings.region),
             "TrainingInputMode": "File",
             "MetricDefinitions": [dict(definition) for definition in METRIC_DEFINITIONS],
         },
@@ -83,8 +83,11 @@ def build(settings: Settings, configuration: TrainingConfiguration, request: Tra
     return params
 
 
-def pinned_image(region: str, instance_type: str) -> str:
-    """Address of the Hugging Face training container that the training environment is pinned to."""
+def pinned_image(region: str) -> str:
+    """Address of the Hugging Face training container that the training environment is pinned to.
+
+    The release is published for GPU instances only; on others it runs as well, on the CPU.
+    """
     from sagemaker.core import image_uris
 
     return str(
@@ -95,7 +98,7 @@ def pinned_image(region: str, instance_type: str) -> str:
             base_framework_version="pytorch2.9.0",
             py_version="py312",
             image_scope="training",
-            instance_type=instance_type,
+            instance_type="ml.g6e.2xlarge",
         )
     )
 

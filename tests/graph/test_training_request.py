@@ -1,0 +1,58 @@
+"""The request for a training job, against the service's own model of CreateTrainingJob."""
+
+import boto3
+import pytest
+from botocore.validate import ParamValidator
+
+from govtune_assets.pipes.sagemaker import JobName
+from govtune_assets.settings import Settings
+from govtune_assets.training_job import TrainingRequest, build
+from train.config import load_all
+
+ROLE = "arn:aws:iam::123456789012:role/training"
+REQUEST = TrainingRequest(name="govtune-x-0", source_uri="s3://work/code/train/0/sourcedir.tar.gz", run_id="run")
+
+
+@pytest.mark.parametrize("name", sorted(load_all()))
+def test_every_configuration_makes_a_valid_request(name: str) -> None:
+    settings = Settings(
+        sagemaker_role_arn=ROLE,
+        kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/0",
+        subnets=("subnet-0",),
+        security_groups=("sg-0",),
+        base_model_uris={name: "s3://work/models/x/"},
+    )
+    params = build(settings, load_all()[name], REQUEST)
+    client = boto3.client("sagemaker", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    shape = client.meta.service_model.operation_model("CreateTrainingJob").input_shape
+    report = ParamValidator().validate(params, shape)
+    assert not report.has_errors(), report.generate_report()
+    assert params["ResourceConfig"]["VolumeKmsKeyId"] == params["OutputDataConfig"]["KmsKeyId"]
+    assert params["EnableInterContainerTrafficEncryption"] is True
+    assert params["EnableNetworkIsolation"] is False
+    assert params["VpcConfig"] == {"Subnets": ["subnet-0"], "SecurityGroupIds": ["sg-0"]}
+    assert params["InputDataConfig"][0]["ChannelName"] == "model"
+    assert all(len(value) <= 512 for value in params["Environment"].values())
+    assert "huggingface-pytorch-training" in params["AlgorithmSpecification"]["TrainingImage"]
+
+
+def test_spot_waits_at_least_as_long_as_it_may_run() -> None:
+    for configuration in load_all().values():
+        params = build(Settings(sagemaker_role_arn=ROLE), configuration, REQUEST)
+        stopping = params["StoppingCondition"]
+        if params["EnableManagedSpotTraining"]:
+            assert stopping["MaxWaitTimeInSeconds"] >= stopping["MaxRuntimeInSeconds"]
+        else:
+            assert "MaxWaitTimeInSeconds" not in stopping
+
+
+def test_without_a_role_nothing_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="GOVTUNE_SAGEMAKER_ROLE_ARN is not set"):
+        build(Settings(sagemaker_role_arn=""), load_all()["smollm2-135m"], REQUEST)
+
+
+def test_job_names_are_the_services_and_follow_run_and_retry() -> None:
+    names = {str(JobName("llama-3.1-" + "x" * 80, "0123456789abcdef", retry)) for retry in range(3)}
+    assert len(names) == 3
+    assert all(len(name) <= 63 and name.replace("-", "").isalnum() for name in names)
+    assert str(JobName("a", "run", 1)) == str(JobName("a", "run", 1))
