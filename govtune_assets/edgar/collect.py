@@ -39,7 +39,6 @@ from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts
 _DOWNLOADS = 12  # filings under way at once: enough to fill 8 requests a second at 1.5 s each
 _COMPANIES = 4  # submissions files under way at once
 _REPORT_EVERY = 1.0  # seconds
-_PERIOD_LATEST = 18 * 31  # days after its fiscal year's first day within which a period of that year ends
 
 
 def collect(
@@ -48,13 +47,12 @@ def collect(
     universe: Iterable[str] | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> Collection:
-    """All 10-Ks and 10-Qs of `fiscal_year` by the companies in `universe` (tickers or CIKs; None: all listed).
+    """All 10-Ks and 10-Qs of `fiscal_year` by the companies in `universe` (tickers or CIKs; none: all listed).
 
     Raises UnknownCompanyError for names the source does not know, UndeclaredToolError, BlockedError, and
     DownloadError where the list of companies itself cannot be had; failures of single filings are in `skips`.
     """
-    names = None if universe is None else list(universe)
-    return asyncio.run(_Collector(source, fiscal_year, on_progress).run(names))
+    return asyncio.run(_Collector(source, fiscal_year, on_progress).run(list(universe or ())))
 
 
 class _Collector:
@@ -75,23 +73,25 @@ class _Collector:
         self._companies_left = 0
         self._cpu = 0.0
         self._began = self._reported = time.monotonic()
-        self._pausing = ""
 
-    async def run(self, names: list[str] | None) -> Collection:
+    async def run(self, names: list[str]) -> Collection:
         try:
             async with self._client:
                 companies = await resolve(self._client, names)
                 self._companies_left = len(companies)
-                await self._gather(companies)
+                try:
+                    await self._gather(companies)
+                except BaseExceptionGroup as group:
+                    raise _first(group) from group
         finally:
             if self._pool is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)
         self._keep_latest()
-        self._report("done", force=True)
+        self._report("done")
         return Collection(
             self._year,
             tuple(sorted(self._records, key=_order)),
-            tuple(sorted(self._skips, key=lambda s: (s.company.cik, s.filing.url if s.filing else "", s.reason))),
+            tuple(sorted(self._skips, key=lambda s: (s.company.cik, s.filing, s.reason))),
             self._stats(len(companies)),
             companies,
         )
@@ -148,7 +148,7 @@ class _Collector:
                 await self._take(filing, end)
             finally:
                 self._done += 1
-                self._report(f"{filing.company.ticker or filing.company.cik} {filing.form_type}")
+                self._report()
                 self._queue.task_done()
 
     async def _take(self, filing: Filing, year_end: date | None) -> None:
@@ -261,11 +261,11 @@ class _Collector:
         self._records = list(latest.values())
 
     def _paused(self, left: float) -> None:
-        self._report(f"the source asks for fewer requests: paused, {left:.0f} s left", force=True)
+        self._report(f"the source asks for fewer requests: paused, {left:.0f} s left")
 
-    def _report(self, message: str, *, force: bool = False) -> None:
+    def _report(self, message: str = "") -> None:
         now = time.monotonic()
-        if not force and now - self._reported < _REPORT_EVERY:
+        if not message and now - self._reported < _REPORT_EVERY:
             return
         self._reported = now
         rate = self._done / max(now - self._began, 1e-9)
@@ -297,3 +297,11 @@ class _Collector:
 
 def _order(record: FilingRecord) -> tuple[str, int, str, str]:
     return record.form_type, record.fiscal_quarter or 0, record.cik, record.filing.accession_number
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """The error that stopped the tasks of a group, out of the groups around it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,9 @@ class Company:
     cik: str
     ticker: str | None
     name: str
+
+    def __str__(self) -> str:
+        return f"{self.ticker or self.name or 'CIK'} ({self.cik})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Filing:
     filing_date: date
     report_date: date | None
     url: str
+
+    def __str__(self) -> str:
+        return f"{self.company} {self.form_type} {self.report_date or self.filing_date} {self.accession_number}"
 
 
 class SkipReason(StrEnum):
@@ -47,12 +54,17 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A filing (or, with `filing` None, a whole company) that was left out, or kept as `failed`, and why."""
+    """A filing (or, with `source` None, a whole company) that was left out, or kept as `failed`, and why."""
 
     reason: SkipReason
     company: Company
-    filing: Filing | None
+    source: Filing | None
     detail: str
+
+    @property
+    def filing(self) -> str:
+        """The filing, or else the company, in words."""
+        return str(self.source or self.company)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +134,45 @@ class FilingRecord:
         }
 
 
+class Records(Sequence[dict[str, object]]):
+    """The JSON objects of a collection's filings, each read from disk when it is asked for."""
+
+    def __init__(self, filings: Sequence[FilingRecord]) -> None:
+        self._filings = filings
+
+    def __len__(self) -> int:
+        return len(self._filings)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, object]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[dict[str, object]]: ...
+
+    def __getitem__(self, index: int | slice) -> dict[str, object] | Sequence[dict[str, object]]:
+        if isinstance(index, slice):
+            return Records(self._filings[index])
+        return self._filings[index].to_json()
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a collection is: `rate` in filings a second; `eta_seconds` None while the total still grows."""
+    """How far a collection is.
+
+    `rate` is filings a second, `eta` the seconds left (None while the total still grows); `message` is empty but for
+    events, such as a pause.
+    """
 
     done: int
     total: int
     rate: float
-    eta_seconds: float | None
-    message: str
+    eta: float | None
+    message: str = ""
+
+    def __str__(self) -> str:
+        left = "" if self.eta is None else f", {self.eta:.0f} s left"
+        event = f": {self.message}" if self.message else ""
+        return f"{self.done} of {self.total} filings, {self.rate:.1f} a second{left}{event}"
 
 
 OnProgress = Callable[[Progress], None]
@@ -159,10 +201,18 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """The filings of a fiscal year, ordered by form, quarter and CIK, and what is not among them."""
+    """The filings of a fiscal year, ordered by form, quarter and CIK, and what is not among them.
+
+    `filings` are small and in memory; `records` are their JSON objects, read from the cache folder one by one.
+    """
 
     fiscal_year: int
-    records: tuple[FilingRecord, ...]
+    filings: tuple[FilingRecord, ...]
     skips: tuple[Skip, ...]
-    stats: Stats = field(default_factory=Stats)
-    companies: tuple[Company, ...] = ()
+    stats: Stats
+    companies: tuple[Company, ...]
+
+    @property
+    def records(self) -> Records:
+        """The JSON objects of `filings`, in the same order."""
+        return Records(self.filings)

@@ -14,7 +14,7 @@ class EdgarSource(BaseModel):
     """Where filings come from and how fast they may be asked for.
 
     The SEC allows 10 requests a second for one user over all machines and asks for a User-Agent with a name and a
-    contact address (https://www.sec.gov/os/accessing-edgar-data). `rate` is requests a second, shared by every
+    contact address (https://www.sec.gov/os/accessing-edgar-data). `requests_per_second` is shared by every
     process that uses the same `cache_dir`. Times are in seconds.
     """
 
@@ -24,8 +24,8 @@ class EdgarSource(BaseModel):
     cache_dir: Path
     www_url: str = "https://www.sec.gov"
     data_url: str = "https://data.sec.gov"
-    rate: float = Field(default=8.0, gt=0, le=10)
-    pause_seconds: float = Field(default=600.0, gt=0)
+    requests_per_second: float = Field(default=8.0, gt=0, le=10)
+    pause_seconds: float = Field(default=600.0, ge=0)
     max_pauses: int = Field(default=3, ge=0)
     attempts: int = Field(default=6, ge=1)
     timeout_seconds: float = Field(default=60.0, gt=0)

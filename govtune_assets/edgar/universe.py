@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from govtune_assets.edgar.client import EdgarClient
@@ -36,13 +36,13 @@ def companies_in_folder(root: Path) -> tuple[str, ...]:
     return tuple(sorted(match[1] for path in names if (match := _SUBMISSIONS_FILE.fullmatch(path.name))))
 
 
-async def resolve(client: EdgarClient, names: Iterable[str] | None) -> tuple[Company, ...]:
+async def resolve(client: EdgarClient, names: Sequence[str]) -> tuple[Company, ...]:
     """The companies named, in order and once each; without names, all in company_tickers.json.
 
     Raises UnknownCompanyError for names that the source knows neither as a ticker nor as a CIK.
     """
     listed = await _listed(client)
-    if names is None:
+    if not names:
         unique: dict[str, Company] = {}
         for company in listed.values():
             unique.setdefault(company.cik, company)
