@@ -71,7 +71,7 @@ def start_cloud(state: Path, *options: str) -> Cloud:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=kill_with_parent,
+            preexec_fn=kill_with_parent,  # noqa: PLW1509 - the fixture runs in the main thread
         )
     deadline = time.monotonic() + READY_SECONDS
     while True:

@@ -156,7 +156,7 @@ def check_disk(root: Path) -> list[Problem]:
 
 def _port_problem(variable: str, default: int, holder: str) -> Problem | None:
     text = os.environ.get(variable, "") or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:  # noqa: PLR2004 - the range of TCP ports
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 65536:  # noqa: PLR2004 - the range of TCP ports
         return Problem(f"{variable}={text} is not a port", f"set {variable} to a number from 1 to 65535")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
