@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _mendable() -> tuple[type[Exception], ...]:
-    from databricks.sdk.errors import DatabricksError
+    from databricks.sdk.errors.base import DatabricksError
 
     from govtune_assets.demo import DemoFailed
     from govtune_assets.trace import NotTraceable

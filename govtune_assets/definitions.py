@@ -1,5 +1,6 @@
 """Assembly of the Dagster definitions: one function, which is also the seam that tests use."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +31,14 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     Raises:
         ValueError: the settings name a training configuration that does not exist.
     """
-    settings = settings or Settings()
+    # Dagster is pinned, so its notes that an interface may change say nothing new at each load.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return _assemble(settings or Settings(), resource_overrides or {})
+
+
+def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.Definitions:
     configurations = _configurations(settings)
     assets = [*build_filing_assets(settings), *build_curation_assets(settings)]
     checks = [*build_filing_checks(), *build_curation_checks(settings)]
@@ -40,7 +48,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
-        resources={**_resources(settings), **(resource_overrides or {})},
+        resources={**_resources(settings), **resource_overrides},
         executor=dg.in_process_executor,
     )
 

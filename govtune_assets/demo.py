@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContext
 
 from govtune_assets import provenance
 from govtune_assets.assets.common import as_dict
@@ -27,6 +28,22 @@ WIDTH = 78
 
 class DemoFailed(RuntimeError):
     """A stage did not come to its end; the message says which and why."""
+
+
+class _Loading(LoadingContext):
+    """Lets Dagster's loaders read the instance outside of a web request."""
+
+    def __init__(self, instance: dg.DagsterInstance):
+        self._instance = instance
+        self._loaders: dict[type, tuple[Any, Any]] = {}
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        return self._instance
+
+    @property
+    def loaders(self) -> dict[type, tuple[Any, Any]]:
+        return self._loaders
 
 
 class Demo:
@@ -60,7 +77,7 @@ class Demo:
 
     def _is_fresh(self, key: dg.AssetKey, year: str | None) -> bool:
         graph = self._definitions.resolve_asset_graph()
-        resolver = CachingStaleStatusResolver(self._instance, graph, loading_context=self._instance)
+        resolver = CachingStaleStatusResolver(self._instance, graph, loading_context=_Loading(self._instance))
         return resolver.get_status(key, year) == StaleStatus.FRESH
 
     def _materialize(self, key: dg.AssetKey, year: str | None) -> None:
@@ -68,7 +85,7 @@ class Demo:
         self._say(f"{_title(key, year)}: materializing …")
         begun = time.monotonic()
         result = dg.materialize(
-            [*self._definitions.assets, *self._definitions.asset_checks],  # type: ignore[list-item,misc]
+            [*self._definitions.assets, *self._definitions.asset_checks],  # type: ignore[misc]
             selection=dg.AssetSelection.assets(key),
             instance=self._instance,
             partition_key=year,

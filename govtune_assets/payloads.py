@@ -64,9 +64,13 @@ def spark_payload() -> Payload:
 
 
 def train_payload() -> Payload:
-    """The training job's folder: its packages, and at the root its entry point and requirements."""
+    """The training job's folder: its packages, and at the root its entry point and requirements.
+
+    The toolkit starts a file at the root; beside it the package of the same name wins an import, as packages do.
+    """
     files = dict(_sources("train", "unitydoor"))
-    files["requirements.txt"] = files["train/requirements.txt"]
+    for name in ("train.py", "requirements.txt"):
+        files[name] = files[f"train/{name}"]
     return Payload("train", tuple(sorted(files.items())))
 
 

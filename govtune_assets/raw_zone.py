@@ -5,15 +5,18 @@ materialization: objects that are no longer part of the year are removed, earlie
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from govtune_assets.keys import RAW_JSON_PREFIX, filing_object_key
 
 FORM_TYPES = ("10-K", "10-Q")
 REQUESTS_AT_ONCE = 8
+BATCH = 8 * REQUESTS_AT_ONCE
+"""Filings held in memory at once."""
 
 Record = Mapping[str, Any]
 
@@ -30,19 +33,26 @@ class RawZone:
     s3: Any
     bucket: str
 
-    def replace_year(self, fiscal_year: int, records: Sequence[Record], keep: frozenset[str]) -> int:
-        """Make the year's objects those of `records`; objects named in `keep` stay though not written.
+    def replace_year(self, fiscal_year: int, records: Iterable[Record]) -> int:
+        """Make the year's objects those of `records`.
+
+        Records are taken a batch at a time, so that a year need not fit into memory.
 
         Returns:
             Bytes written.
         """
-        bodies = {filing_object_key(dict(record)): _encode(record) for record in records}
+        written: set[str] = set()
+        size = 0
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            list(pool.map(lambda item: self._put(*item), bodies.items()))
+            for batch in _batches(records, BATCH):
+                bodies = {filing_object_key(dict(record)): _encode(record) for record in batch}
+                list(pool.map(lambda item: self._put(*item), bodies.items()))
+                written |= bodies.keys()
+                size += sum(map(len, bodies.values()))
         for key in self._keys(fiscal_year):
-            if key not in bodies and key not in keep:
+            if key not in written:
                 self.s3.delete_object(Bucket=self.bucket, Key=key)
-        return sum(map(len, bodies.values()))
+        return size
 
     def read_year(self, fiscal_year: int) -> list[dict[str, Any]]:
         """The year's records in the order of their keys."""
@@ -72,3 +82,9 @@ class RawZone:
 
 def _encode(record: Record) -> bytes:
     return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode()
+
+
+def _batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    remaining = iter(records)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -1,7 +1,9 @@
 """From EDGAR to the raw table: `raw_filings` (JSON objects) and `raw/risk_factors` (an external Delta table)."""
 
+import json
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -17,6 +19,7 @@ from govtune_assets.assets.common import (
     counts_table,
     table_metadata,
 )
+from govtune_assets.edgar import FilingRecord, Progress, Skip
 from govtune_assets.keys import (
     RAW_FILINGS,
     RAW_JSON_PREFIX,
@@ -76,8 +79,8 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         year = int(context.partition_key)
         collection = edgar.collect(year, _Progress(context))
-        records = collection.records
-        if not records:
+        filings, records = collection.filings, collection.records
+        if not filings:
             raise dg.Failure(
                 f"No filing of fiscal year {year} could be extracted from {settings.edgar_www_url}: "
                 f"{len(collection.skips)} were skipped. Choose another year or another source.",
@@ -86,15 +89,18 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
             )
         grant = unity_catalog.door("loader").vend_path(zone_url, "PATH_READ_WRITE")
         zone = RawZone(grant.session(settings.region).client("s3"), settings.lake_bucket)
-        size = zone.replace_year(year, records, keep=frozenset())
+        size = zone.replace_year(year, records)
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(name="raw_filings", location=zone_url, rows=len(records), size_bytes=size),
-                "Filings": counts_table("form, status", _by_form_and_status(records)),
-                "filers": len({record["cik"] for record in records}),
-                "risk_factors": sum(len(record["risk_factors"] or []) for record in records),
-                "failed": sum(record["status"] == "failed" for record in records),
+                **table_metadata(name="raw_filings", location=zone_url, rows=len(filings), size_bytes=size),
+                "Filings": counts_table("form, status", _by_form_and_status(filings)),
+                "filers": len({filing.cik for filing in filings}),
+                "risk_factors": sum(_risk_factors(record) for record in records),
+                "failed": sum(filing.status == "failed" for filing in filings),
                 "skipped": len(collection.skips),
+                "requests": collection.stats.requests,
+                "requests_per_second": collection.stats.request_rate,
+                "extraction_cpu_seconds": collection.stats.extraction_cpu_seconds,
                 "Skipped": _skips_table(collection.skips),
                 "Access": access_table([grant.record()]),
                 "credentials": dg.MetadataValue.json([grant.record()]),
@@ -195,19 +201,21 @@ def _write_year(
 
 
 def _with_comments(schema: str, comments: dict[str, str]) -> dict[str, Any]:
-    import json
-
     struct: dict[str, Any] = json.loads(schema)
     for field in struct["fields"]:
         field["metadata"] = {**field.get("metadata", {}), "comment": comments[field["name"]]}
     return struct
 
 
-def _by_form_and_status(records: list[dict[str, Any]]) -> dict[str, int]:
-    return Counter(f"{record['form_type']}, {record['status']}" for record in records)
+def _risk_factors(record: Mapping[str, Any]) -> int:
+    return len(record["risk_factors"])
 
 
-def _skips_table(skips: list[Any]) -> dg.MarkdownMetadataValue:
+def _by_form_and_status(filings: Sequence[FilingRecord]) -> dict[str, int]:
+    return Counter(f"{filing.form_type}, {filing.status}" for filing in filings)
+
+
+def _skips_table(skips: Sequence[Skip]) -> dg.MarkdownMetadataValue:
     if not skips:
         return dg.MetadataValue.md("None.")
     lines = ["| filing | reason |", "|---|---|"]
@@ -224,7 +232,7 @@ class _Progress:
         self._context = context
         self._last = 0.0
 
-    def __call__(self, progress: Any) -> None:
+    def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         if now - self._last >= PROGRESS_SECONDS or progress.message:
             self._last = now

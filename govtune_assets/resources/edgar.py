@@ -1,15 +1,14 @@
 """EDGAR: collects the filings of a fiscal year."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from govtune_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from govtune_assets.edgar import Collection
+    from govtune_assets.edgar import Collection, OnProgress
 
 
 class EdgarResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -36,7 +35,7 @@ class EdgarResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             universe=list(settings.universe),
         )
 
-    def collect(self, fiscal_year: int, on_progress: Callable[[Any], None]) -> "Collection":
+    def collect(self, fiscal_year: int, on_progress: "OnProgress") -> "Collection":
         """Fetch and extract the filings of `fiscal_year`; see `govtune_assets.edgar.collect`."""
         from govtune_assets.edgar import EdgarSource, collect
 

@@ -58,7 +58,7 @@ class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
         return client.run(
             context=context.op_execution_context,
-            start_job_run_params=self._params(context, extras["job"]),  # type: ignore[arg-type]
+            start_job_run_params=self._params(context, extras["job"]),
             extras=extras,
         )
 
