@@ -1,4 +1,4 @@
-"""The catalog as a payload sees it: tables by name, credentials for them, and refusals that say what to grant.
+"""The catalog as a payload sees it: tables by name, credentials for them, refusals that say what to grant.
 
 Paths are those of the Databricks REST API for Unity Catalog, version 2.1.
 """
@@ -92,8 +92,8 @@ class Catalog:
         """A credential for one table; `operation` is READ or READ_WRITE.
 
         Raises:
-            Refused: names the missing privileges. Also for a table with a row filter or column mask, of which no
-                credential can be vended: its files hold what the filter hides.
+            Refused: names the missing privileges. Also for a table with a row filter or column mask, of which
+                no credential can be vended: its files hold what the filter hides.
             NotFound: the table does not exist, or is hidden from the principal.
         """
         needs = privileges.for_table(full_name, operation)
@@ -101,8 +101,8 @@ class Catalog:
         table = _table(self._must(answer, full_name, operation, needs))
         if table.filtered_by:
             reason = (
-                f"The table has {table.filtered_by}: files cannot be filtered, so no credential of it is given out. "
-                "Publish an unfiltered table for this use."
+                f"The table has {table.filtered_by}: files cannot be filtered, so no credential "
+                "of it is given out. Publish an unfiltered table for this use."
             )
             raise self._refused(full_name, operation, reason=reason)
         answer = self._ask(
@@ -158,7 +158,7 @@ class Catalog:
         return _table(self._must(answer, full_name, "to register the table", ()))
 
     def effective_privileges(self, securable_type: str, name: str) -> frozenset[str] | None:
-        """Privileges (spelled with spaces) that the principal has on a securable; None when the catalog will not tell."""
+        """Privileges, spelled with spaces, that the principal holds; None when the catalog will not tell."""
         kind, client_id = _segment(securable_type.lower().replace(" ", "_")), self.principal.client_id
         query = urllib.parse.urlencode({"principal": client_id})
         answer = self._ask("GET", f"{API}/effective-permissions/{kind}/{_segment(name)}?{query}")
@@ -175,9 +175,7 @@ class Catalog:
     def _grant(self, body: Mapping[str, Any], securable: str, operation: str) -> Grant:
         return parse_grant(body, principal=self.principal.client_id, securable=securable, operation=operation)
 
-    def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, repeatable: bool = True
-    ) -> Answer:
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, repeatable: bool = True) -> Answer:
         """Ask with the principal's token; a token that is not accepted is renewed once."""
         for last in (False, True):
             token = self._credentials.token()
@@ -188,9 +186,7 @@ class Catalog:
             self._credentials.discard(token)
         return answer
 
-    def _must(
-        self, answer: Answer, securable: str, operation: str, needs: Sequence[Requirement]
-    ) -> dict[str, Any]:
+    def _must(self, answer: Answer, securable: str, operation: str, needs: Sequence[Requirement]) -> dict[str, Any]:
         if answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
             return answer.body
         if answer.status == http.HTTPStatus.FORBIDDEN:
@@ -216,14 +212,12 @@ class Catalog:
         )
         return refusal
 
-    def _explain(
-        self, answer: Answer, securable: str, operation: str, needs: Sequence[Requirement]
-    ) -> Refused:
+    def _explain(self, answer: Answer, securable: str, operation: str, needs: Sequence[Requirement]) -> Refused:
         """Say why: the service's own 403 names no privilege, so what is held is asked for and compared."""
         if self._external_access_is_off():
             reason = (
-                "External data access is switched off for the metastore: a metastore administrator switches it on in "
-                "the metastore's settings (external_access_enabled)."
+                "External data access is switched off for the metastore: a metastore administrator switches it "
+                "on in the metastore's settings (external_access_enabled)."
             )
             return self._refused(securable, operation, reason=reason, kind=ExternalAccessDisabled)
         missing: list[Requirement] = []
@@ -236,9 +230,7 @@ class Catalog:
                 continue
             owned = "ALL PRIVILEGES" in held or self._owns(securable_type, name)
             lacking = [need for need in asked if need.privilege not in held]
-            missing += [
-                need for need in lacking if not (owned and privileges.implied_by_ownership(need.privilege))
-            ]
+            missing += [need for need in lacking if not (owned and privileges.implied_by_ownership(need.privilege))]
         said = str(answer.body.get("message") or "")[:500]
         reason = "" if missing or untold else f"The catalog says: {said}"
         return self._refused(securable, operation, missing=missing, needs=untold, reason=reason)

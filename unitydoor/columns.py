@@ -1,7 +1,8 @@
 """Columns as the catalog wants them, made from a Spark (and so Delta) schema in JSON.
 
-A Delta table's schema is the JSON that Spark writes for a struct type; the catalog keeps each column's Spark JSON
-(`type_json`), its SQL text (`type_text`) and one of its own type names (`type_name`), as Databricks' clients send them.
+A Delta table's schema is the JSON that Spark writes for a struct type; the catalog keeps each column's Spark
+JSON (`type_json`), its SQL text (`type_text`) and one of its own type names (`type_name`), as Databricks' clients
+send them.
 """
 
 import json
@@ -31,7 +32,7 @@ _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `position` counts from 0; `partition_index` is its place among the partition columns, or None."""
+    """One column. `position` counts from 0; `partition_index` is its place among the partition columns."""
 
     name: str
     type_name: str
@@ -62,13 +63,11 @@ class Column:
         return body
 
 
-def from_spark_json(
-    schema: str | Mapping[str, Any], partition_by: tuple[str, ...] = ()
-) -> tuple[Column, ...]:
+def from_spark_json(schema: str | Mapping[str, Any], partition_by: tuple[str, ...] = ()) -> tuple[Column, ...]:
     """Columns of a Spark struct schema.
 
     Raises:
-        ValueError: not a struct schema, a type that Delta does not have, or a partition column that is absent.
+        ValueError: not a struct schema, a type that Delta does not have, or an absent partition column.
     """
     struct: Any = json.loads(schema) if isinstance(schema, str) else schema
     if not isinstance(struct, Mapping) or struct.get("type") != "struct":
@@ -117,7 +116,7 @@ def sql_type(kind: Any) -> str:
         return f"decimal({decimal[1]},{decimal[2]})"
     if kind not in _TYPE_NAMES:
         raise ValueError(f"not a column type of Delta: {kind!r}")
-    return _SQL.get(kind, kind)
+    return _SQL.get(kind, str(kind))
 
 
 def _nested(kind: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """OAuth machine-to-machine sign-in of a service principal at a Databricks workspace.
 
-Flow as documented under "Authorize service principal access to Databricks with OAuth": client credentials with the
-scope `all-apis` at the token endpoint that the workspace names in its discovery document. Tokens live in memory only.
+Flow as documented under "Authorize service principal access to Databricks with OAuth": client credentials with
+the scope `all-apis` at the token endpoint that the workspace names in its discovery document. Tokens live in
+memory only.
 """
 
 import base64
@@ -32,7 +33,7 @@ class _Token:
 
 
 class ClientCredentials:
-    """Access tokens of one service principal, cached and renewed before they expire. Safe to share by threads."""
+    """Access tokens of one service principal, cached and renewed before they expire. Thread-safe."""
 
     def __init__(
         self,
@@ -81,8 +82,8 @@ class ClientCredentials:
         if answer.status != http.HTTPStatus.OK:
             code = str(answer.body.get("error") or answer.body.get("error_code") or "")
             raise SignInFailed(
-                f"{self._transport.host} did not sign in {self.principal}: HTTP {answer.status} {code}; check that the "
-                "service principal exists in the workspace and that its secret is current",
+                f"{self._transport.host} did not sign in {self.principal}: HTTP {answer.status} {code}; "
+                "check that the service principal exists in the workspace and that its secret is current",
                 status=answer.status,
                 error_code=code,
             )
@@ -94,17 +95,11 @@ class ClientCredentials:
         return _Token(value, asked_at + lifetime - margin)
 
     def _token_path(self) -> str:
-        """Path of the token endpoint, by discovery. An endpoint on another host is refused: it would get the secret."""
+        """Path of the token endpoint, by discovery; one on another host is refused: it would get the secret."""
         if self._endpoint is None:
             known = self._transport.request("GET", "/.well-known/databricks-config")
-            oidc = (
-                self._own_path(known.body.get("oidc_endpoint"))
-                if known.status == http.HTTPStatus.OK
-                else "/oidc"
-            )
-            found = self._transport.request(
-                "GET", f"{oidc.rstrip('/')}/.well-known/oauth-authorization-server"
-            )
+            oidc = self._own_path(known.body.get("oidc_endpoint")) if known.status == http.HTTPStatus.OK else "/oidc"
+            found = self._transport.request("GET", f"{oidc.rstrip('/')}/.well-known/oauth-authorization-server")
             if found.status != http.HTTPStatus.OK:
                 raise CatalogError(
                     f"{self._transport.host} has no OAuth discovery document (HTTP {found.status}); is it a workspace?",

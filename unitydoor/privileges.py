@@ -1,8 +1,8 @@
 """Which privileges an operation needs, and the refusal that names the missing ones.
 
-Chains follow "Unity Catalog credential vending for external system access" and "Unity Catalog privileges and securable
-objects" of the Databricks documentation: usage on every container, the privilege on the object itself, and the
-EXTERNAL USE privilege, which neither ownership nor ALL PRIVILEGES implies.
+Chains follow "Unity Catalog credential vending for external system access" and "Unity Catalog privileges and
+securable objects" of the Databricks documentation: usage on every container, the privilege on the object itself,
+and the EXTERNAL USE privilege, which neither ownership nor ALL PRIVILEGES implies.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ def quote(name: str) -> str:
 
 
 def split_name(full_name: str, levels: int = NAME_LEVELS) -> tuple[str, ...]:
-    """Parts of a dotted name; an object's name has no dot, space, slash or control character (Databricks' rule).
+    """Parts of a dotted name; an object's name has no dot, space, slash or control character.
 
     Raises:
         ValueError: another number of parts, or a part that cannot be an object's name.
@@ -53,7 +53,7 @@ class Requirement:
         """The SQL that mends it."""
         if self.securable_type == "METASTORE":
             return f"GRANT {self.privilege} ON METASTORE TO {quote(client_id)};"
-        # Only names of catalog, schema and objects in them are dotted; an external location's is one identifier.
+        # Names of catalogs, schemas and what they hold are dotted; an external location's is one identifier.
         dotted = self.securable_type in {"CATALOG", "SCHEMA", "TABLE", "FUNCTION"}
         parts = self.name.split(".") if dotted else [self.name]
         target = ".".join(quote(part) for part in parts) if self.name else "<external location>"
@@ -61,7 +61,7 @@ class Requirement:
 
 
 def implied_by_ownership(privilege: str) -> bool:
-    """Whether the owner of a securable (or a holder of ALL PRIVILEGES) has `privilege` on it without a grant."""
+    """Whether owning a securable, or ALL PRIVILEGES on it, gives `privilege` without a grant."""
     return privilege not in _EXPLICIT_ONLY
 
 

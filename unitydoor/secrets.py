@@ -1,7 +1,7 @@
 """Service principals, read out of AWS Secrets Manager.
 
-A secret is a JSON object `{"client_id": str, "client_secret": str}` under a name that says its purpose, such as
-`databricks/trainer`. Neither the secret nor anything made from it may be printed or raised.
+A secret is a JSON object `{"client_id": str, "client_secret": str}` under a name that says its purpose, such
+as `databricks/trainer`. Neither the secret nor anything made from it may be printed or raised.
 """
 
 import json
@@ -15,7 +15,7 @@ class SecretUnusable(Exception):
 
 @dataclass(frozen=True)
 class ServicePrincipal:
-    """Who asks the catalog: an OAuth client. `purpose` is the name that people know it by (the secret's name)."""
+    """Who asks the catalog: an OAuth client. `purpose` is the name that people know it by."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -42,13 +42,11 @@ def load_principal(secret_id: str, *, client: Any = None) -> ServicePrincipal:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "error")
         raise SecretUnusable(
-            f"Secrets Manager refused secret {secret_id!r}: {code}; the secret must exist and this role needs "
-            "secretsmanager:GetSecretValue on it (and kms:Decrypt on its key)"
+            f"Secrets Manager refused secret {secret_id!r}: {code}; the secret must exist and this role "
+            "needs secretsmanager:GetSecretValue on it (and kms:Decrypt on its key)"
         ) from None
     except BotoCoreError as error:
-        raise SecretUnusable(
-            f"Secrets Manager could not be asked for {secret_id!r}: {type(error).__name__}"
-        ) from None
+        raise SecretUnusable(f"Secrets Manager could not be asked for {secret_id!r}: {type(error).__name__}") from None
     return _parse(secret_id, text)
 
 

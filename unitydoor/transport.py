@@ -1,9 +1,10 @@
 """HTTP to the catalog's workspace: one JSON request at a time, bounded retries, no redirects, no leaks.
 
-Belongs here: addresses, timeouts, retries, error bodies. What a request means belongs to `catalog` and `oauth`.
-Error bodies have the shape of the Databricks REST API: `{"error_code": str, "message": str}`.
+Belongs here: addresses, timeouts, retries, error bodies. What a request means belongs to `catalog` and
+`oauth`. Error bodies have the shape of the Databricks REST API: `{"error_code": str, "message": str}`.
 """
 
+import http
 import http.client
 import json
 import random
@@ -20,6 +21,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_MESSAGE_CHARS = 500
 MAX_RETRY_AFTER_SECONDS = 20.0
+SERVER_ERROR = int(http.HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 class CatalogError(Exception):
@@ -58,10 +60,10 @@ class RetryPolicy:
     longest_delay: float = 8.0
 
     def delay(self, attempt: int, retry_after: float | None) -> float:
-        """Seconds to wait after the failed `attempt` (from 0): what the server asks, else full-jitter backoff."""
+        """Seconds to wait after the failed `attempt` (from 0): what the server asks, else jittered backoff."""
         if retry_after is not None:
             return min(max(retry_after, 0.0), MAX_RETRY_AFTER_SECONDS)
-        ceiling = min(self.longest_delay, self.first_delay * 2**attempt)
+        ceiling = min(self.longest_delay, self.first_delay * float(2**attempt))
         return ceiling * (0.5 + random.random() / 2)  # noqa: S311  (jitter, not a secret)
 
 
@@ -80,13 +82,9 @@ def normalize_host(host: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"not a workspace address: {host!r}; give it as https://<workspace>")
     if parts.username or parts.password or parts.path or parts.query or parts.fragment:
-        raise ValueError(
-            "a workspace address has neither user, path nor query; give it as https://<workspace>"
-        )
+        raise ValueError("a workspace address has neither user, path nor query; give it as https://<workspace>")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
-        raise ValueError(
-            f"workspace {parts.hostname} is addressed by http; use https (http is for loopback only)"
-        )
+        raise ValueError(f"workspace {parts.hostname} is addressed by http; use https (http is for loopback only)")
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -159,7 +157,7 @@ class Transport:
                     ) from None
                 self._sleep(self._retry.delay(attempt, None))
                 continue
-            busy = answer.status == http.HTTPStatus.TOO_MANY_REQUESTS or (repeatable and answer.status >= 500)
+            busy = answer.status == http.HTTPStatus.TOO_MANY_REQUESTS or (repeatable and answer.status >= SERVER_ERROR)
             if last or not busy:
                 return answer
             self._sleep(self._retry.delay(attempt, answer.retry_after))

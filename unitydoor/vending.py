@@ -15,7 +15,7 @@ from unitydoor.transport import LOOPBACK_HOSTS, CatalogError
 
 @dataclass(frozen=True)
 class Grant:
-    """A credential for one table or path: who may do what, where and until when. Its secrets are not in its repr."""
+    """A credential for one table or path: who may do what, where and until when. Its repr has no secret."""
 
     principal: str
     securable: str

@@ -1,0 +1,45 @@
+"""Errors as the workspace's REST API answers them: `{"error_code": str, "message": str}` with an HTTP status."""
+
+from http import HTTPStatus
+
+
+class ApiError(Exception):
+    """An answer that is an error. Its message goes to the caller: nothing secret belongs in it."""
+
+    def __init__(self, status: HTTPStatus, error_code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_code = error_code
+        self.message = message
+
+
+def invalid(message: str) -> ApiError:
+    """The request itself is wrong."""
+    return ApiError(HTTPStatus.BAD_REQUEST, "INVALID_PARAMETER_VALUE", message)
+
+
+def unauthenticated(message: str) -> ApiError:
+    """No token, or one that is not accepted."""
+    return ApiError(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", message)
+
+
+def denied(message: str) -> ApiError:
+    """The principal may not. As in the real service, the message does not name the missing privilege."""
+    return ApiError(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", message)
+
+
+def absent(kind: str, name: str) -> ApiError:
+    """No such object, or one that is hidden from the principal: the answer is the same."""
+    code = f"{kind.upper().replace(' ', '_')}_DOES_NOT_EXIST"
+    return ApiError(HTTPStatus.NOT_FOUND, code, f"{kind.capitalize()} '{name}' does not exist.")
+
+
+def exists(kind: str, name: str) -> ApiError:
+    """The name is taken."""
+    code = f"{kind.upper().replace(' ', '_')}_ALREADY_EXISTS"
+    return ApiError(HTTPStatus.CONFLICT, code, f"{kind.capitalize()} '{name}' already exists.")
+
+
+def in_use(message: str) -> ApiError:
+    """The object still holds others."""
+    return ApiError(HTTPStatus.CONFLICT, "RESOURCE_CONFLICT", message)
