@@ -22,13 +22,9 @@ _LAYOUT: Final = ("www", "data")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m localcloud.edgar", description="Serve a folder as EDGAR does."
-    )
+    parser = argparse.ArgumentParser(prog="python -m localcloud.edgar", description="Serve a folder as EDGAR does.")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1 (0: a free one)")
-    parser.add_argument(
-        "--root", type=Path, required=True, help="folder with www/ and data/ in EDGAR's layout"
-    )
+    parser.add_argument("--root", type=Path, required=True, help="folder with www/ and data/ in EDGAR's layout")
     parser.add_argument(
         "--block-seconds",
         type=float,

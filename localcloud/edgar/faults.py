@@ -49,9 +49,7 @@ class FaultSpecification:
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, separator, value = part.partition("=")
             if not separator or name not in kinds:
-                raise ValueError(
-                    f"unknown fault {part!r}: expected name=value with a name of {', '.join(kinds)}"
-                )
+                raise ValueError(f"unknown fault {part!r}: expected name=value with a name of {', '.join(kinds)}")
             values[name] = value if name == "only" else float(value) if name == "latency" else int(value)
         return cls(**values)  # type: ignore[arg-type]  # each value was converted for its own field above
 

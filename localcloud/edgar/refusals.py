@@ -51,8 +51,7 @@ def undeclared_tool() -> Refusal:
         title,
         title,
         (
-            "This replica, like the service it stands for, answers automated clients only when they say "
-            "who runs them.",
+            "This replica, like the service it stands for, answers automated clients only when they say who runs them.",
             "Send a User-Agent header with a name and a contact e-mail address, "
             "for example: Example Research data-desk@example.com",
         ),

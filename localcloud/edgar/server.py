@@ -96,9 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(self.server.statistics.snapshot())
         elif not self.server.limiter.admit(self.client_address[0]):
             limiter = self.server.limiter
-            self._refuse(
-                "rate_exceeded", refusals.rate_exceeded(limiter.max_per_second, limiter.block_seconds)
-            )
+            self._refuse("rate_exceeded", refusals.rate_exceeded(limiter.max_per_second, limiter.block_seconds))
         elif not is_declared(self.headers.get("User-Agent")):
             self._refuse("undeclared", refusals.undeclared_tool())
         else:
@@ -111,9 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         document = self._document(path)
         if document is None or area is None:
             missing = (
-                refusals.no_such_key(path.removeprefix("/"))
-                if area is Area.SUBMISSIONS
-                else refusals.access_denied()
+                refusals.no_such_key(path.removeprefix("/")) if area is Area.SUBMISSIONS else refusals.access_denied()
             )
             self._refuse("missing", missing)
         elif self._is_current(document):
