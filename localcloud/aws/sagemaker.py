@@ -1,0 +1,108 @@
+"""SageMaker whose CreateTrainingJob really runs the training container's contract, as the job's execution role.
+
+moto's backend and response classes are extended; `container.py` holds the contract, `training.py` a job's life.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker import models, responses, urls
+from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
+
+from localcloud.aws.platform import Platform
+from localcloud.aws.training import Runner, TrainingJob
+
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+_LONGEST_VARIABLE = 512
+_MOST_TAGS = 50
+
+
+class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
+    """Training jobs that run. What runs is kept apart from what is saved."""
+
+    runner: ClassVar[Runner]
+    _url_module = urls
+
+    def create_training_job(self, request: dict[str, Any]) -> str:  # type: ignore[override]
+        """CreateTrainingJob: check the request, note the job and start it; returns its ARN."""
+        name = request["TrainingJobName"]
+        arn = f"arn:aws:sagemaker:{self.region_name}:{self.account_id}:training-job/{name.lower()}"
+        if name in self.training_jobs:
+            raise ResourceInUseException(
+                message="Training job names must be unique within an AWS account and region, "
+                f"and a training job with this name already exists ({arn})"
+            )
+        _check(request)
+        job = TrainingJob(request, arn, self.region_name)
+        self.training_jobs[name] = job
+        self.runner.start(job)
+        return arn
+
+    def stop_training_job(self, name: str) -> None:
+        """StopTrainingJob: SIGTERM now, SIGKILL 120 seconds later."""
+        job = self.training_jobs.get(name)
+        if job is None:
+            raise ValidationError(message="Requested resource not found.")
+        if job.training_job_status != "InProgress":
+            raise ValidationError(
+                message=f"The request was rejected because the training job is in status {job.training_job_status}."
+            )
+        self.runner.stop(job)
+
+
+def _check(request: dict[str, Any]) -> None:
+    """Refuse what the service refuses before a job exists."""
+    problems = []
+    if not _NAME.fullmatch(request["TrainingJobName"]):
+        problems.append("TrainingJobName must match [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+    for name, value in (request.get("Environment") or {}).items():
+        if len(value) > _LONGEST_VARIABLE:
+            problems.append(f"Environment value of {name} has more than {_LONGEST_VARIABLE} characters")
+    if len(request.get("Tags") or []) > _MOST_TAGS:
+        problems.append(f"there are more than {_MOST_TAGS} tags")
+    stopping = request["StoppingCondition"]
+    if request.get("EnableManagedSpotTraining") and stopping.get("MaxWaitTimeInSeconds", 0) < stopping.get(
+        "MaxRuntimeInSeconds", 0
+    ):
+        problems.append(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
+    if request["ResourceConfig"].get("InstanceCount", 1) != 1:
+        problems.append("the local SageMaker trains on one instance; InstanceCount must be 1")
+    for channel in request.get("InputDataConfig") or []:
+        if (channel.get("InputMode") or "File") != "File" or "S3DataSource" not in channel["DataSource"]:
+            problems.append(f"channel {channel['ChannelName']}: the local SageMaker has InputMode File from S3 only")
+    if problems:
+        raise ValidationError(message="; ".join(problems))
+
+
+class LocalSageMakerResponse(responses.SageMakerResponse):  # type: ignore[misc]
+    """SageMaker answers for training jobs."""
+
+    def create_training_job(self) -> Any:
+        """CreateTrainingJob."""
+        arn = self.sagemaker_backend.create_training_job(dict(self._get_params()))
+        return ActionResult({"TrainingJobArn": arn})
+
+    def stop_training_job(self) -> Any:
+        """StopTrainingJob."""
+        self.sagemaker_backend.stop_training_job(self._get_param("TrainingJobName"))
+        return EmptyResult()
+
+
+def install(platform: Platform) -> None:
+    """Put the extended classes in the places where moto looks for its own."""
+    LocalSageMakerBackend.runner = Runner(platform)
+    models.sagemaker_backends.backend = LocalSageMakerBackend
+    urls.url_paths = dict.fromkeys(urls.url_paths, LocalSageMakerResponse.dispatch)
+
+
+def fail_interrupted(account: str) -> None:
+    """Jobs that were alive when the last server ended are failures now."""
+    for backend in list(models.sagemaker_backends[account].values()):
+        for job in backend.training_jobs.values():
+            if job.training_job_status in ("InProgress", "Stopping"):
+                job.fail("InternalServerError: the service was interrupted while the job ran")
