@@ -1,0 +1,60 @@
+"""How a vended credential reaches S3A: as options of one read or write, never as a property of the session.
+
+Two tables in one bucket need two credentials at once, while Hadoop keeps one file system for a bucket.
+`unitycatalog-hadoop` solves that: its file system keeps a client for each credential, and its credential provider
+asks the catalog again before a credential expires. The option names below are those that its 0.6.0
+(`UCHadoopConfConstants`, pinned in constraints/jars.lock) reads.
+
+Its own entry point, UCCredentialHadoopConfs, is not used: with OAuth it copies the client secret into every
+option map, and it vends apart from `unitydoor`, so that refusals and records would be others. Here the catalog's
+answer to `unitydoor` is what S3A uses, and renewal has the principal's access token, which ends within the hour,
+and no secret. See docs/decisions/spark-credentials.md.
+"""
+
+from __future__ import annotations
+
+from unitydoor.vending import Grant
+
+_PACKAGE = "io.unitycatalog.hadoop.internal"
+_S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+_S3A_CONTEXT = "org.apache.hadoop.fs.s3a.S3A"
+
+
+def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None) -> dict[str, str]:
+    """Return the options of reads and writes under one grant; they hold secrets and must not be printed.
+
+    Args:
+        grant: what the catalog vended.
+        host: base URL of the workspace, where the credential is renewed.
+        token: access token of the grant's principal.
+        table_id: the table's id when the grant is for a table, None when it is for the path `grant.securable`.
+    """
+    options = {
+        "fs.s3a.aws.credentials.provider": f"{_PACKAGE}.auth.AwsVendedTokenProvider",
+        "fs.s3a.init.access.key": grant.access_key_id,
+        "fs.s3a.init.secret.key": grant.secret_access_key,
+        "fs.s3a.init.session.token": grant.session_token,
+        "fs.s3a.init.credential.expired.time": str(int(grant.expires_at.timestamp() * 1000)),
+        "fs.unitycatalog.uri": host,
+        "fs.unitycatalog.auth.type": "static",
+        "fs.unitycatalog.auth.token": token,
+        # Clients and credentials are cached by this id: one a grant, so that none is used beyond its own.
+        "fs.unitycatalog.cred.context.id": grant.access_key_id,
+    }
+    for scheme in ("s3", "s3a"):
+        options[f"fs.{scheme}.impl"] = f"{_PACKAGE}.fs.CredScopedFileSystem"
+        options[f"fs.{scheme}.impl.original"] = _S3A
+        options[f"fs.{scheme}.impl.disable.cache"] = "true"
+        options[f"fs.AbstractFileSystem.{scheme}.impl"] = f"{_PACKAGE}.fs.CredScopedFs"
+        options[f"fs.AbstractFileSystem.{scheme}.impl.original"] = _S3A_CONTEXT
+    if table_id is None:
+        return options | {
+            "fs.unitycatalog.credentials.type": "path",
+            "fs.unitycatalog.path": grant.securable,
+            "fs.unitycatalog.path.operation": grant.operation,
+        }
+    return options | {
+        "fs.unitycatalog.credentials.type": "table",
+        "fs.unitycatalog.table.id": table_id,
+        "fs.unitycatalog.table.operation": grant.operation,
+    }

@@ -1,0 +1,82 @@
+"""Entry point of every Spark job on EMR Serverless: `spark-submit --py-files payload.zip entry.py`.
+
+Opens Pipes, runs the job that `extras["job"]` names, and reports its result. A failure is one readable line, in
+the driver's error output and in the message that Dagster gets; its traceback goes to the driver's log.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import boto3
+from dagster_pipes import PipesContext, PipesS3MessageWriter, open_dagster_pipes
+
+from spark import extras
+from spark.errors import JobError
+from spark.jobs import examples, snapshot
+from spark.report import Report
+from spark.session import open_session
+from spark.tables import GovernedTables
+from unitydoor.catalog import Catalog
+from unitydoor.oauth import ClientCredentials
+from unitydoor.secrets import load_principal
+
+JOBS: Mapping[str, Callable[[GovernedTables, Mapping[str, Any]], Report]] = MappingProxyType(
+    {"examples": examples.run, "snapshot": snapshot.run}
+)
+
+
+class JobFailed(Exception):
+    """The job failed; the message is the one line to show."""
+
+
+def run_job(parameters: Mapping[str, Any]) -> Report:
+    """Run the job that the parameters name, as the principal whose secret they name."""
+    name = extras.text(parameters, "job")
+    if name not in JOBS:
+        raise JobError(f"no job {name!r} in this payload: it has {', '.join(JOBS)}")
+    host = extras.text(parameters, "catalog_host")
+    credentials = ClientCredentials(host, load_principal(extras.text(parameters, "secret_id")))
+    session = open_session(f"govtune-{name}")
+    try:
+        return JOBS[name](GovernedTables(session, Catalog(host, credentials), credentials, host), parameters)
+    finally:
+        session.stop()
+
+
+def describe(error: BaseException) -> str:
+    """Return what to say of an error: our own in full, another's type and first line."""
+    if isinstance(error, JobError) or type(error).__module__.startswith("unitydoor."):
+        return str(error)
+    java = getattr(error, "java_exception", None)
+    text = str(java.toString() if java is not None else error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+
+
+def report(pipes: PipesContext) -> None:
+    """Run the job and report what it made. Raises JobFailed with the line to show."""
+    try:
+        result = run_job(pipes.extras)
+    except Exception as error:
+        traceback.print_exc()
+        raise JobFailed(describe(error)) from None
+    pipes.report_asset_materialization(metadata=dict(result.metadata), data_version=result.data_version)
+
+
+def main() -> int:
+    """Run under Pipes; return the exit status."""
+    try:
+        with open_dagster_pipes(message_writer=PipesS3MessageWriter(client=boto3.client("s3"))) as pipes:
+            report(pipes)
+    except JobFailed as failure:
+        print(f"job failed: {failure}", file=sys.stderr)  # noqa: T201  the driver's error output is the job's
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

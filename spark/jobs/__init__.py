@@ -1,0 +1,1 @@
+"""What the entry point can run: one module a job, each with `run(tables, extras) -> Report`."""

@@ -1,0 +1,116 @@
+"""The job `snapshot`: the declared fiscal years of the examples, frozen as `curated.training_snapshot`.
+
+It reads one Delta version of the examples and checks that each year holds exactly what its gates have passed:
+the year's content digest must be the one that was declared. The same content makes no new table version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
+
+from spark import extras, schemas, snapshot, split
+from spark.digests import content_root
+from spark.errors import JobError
+from spark.report import Report, counts, size_in_bytes
+from spark.tables import GovernedTables, TableSpec
+
+SAMPLE = (
+    "example_id",
+    "cik",
+    "accession_number",
+    "source_url",
+    "risk_factor_index",
+    "char_start",
+    "char_end",
+    "completion",
+)
+
+
+def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
+    """Freeze the years that the parameters name.
+
+    Raises JobError when a year's rows are not those that were declared, when nothing is left, or when there are
+    too few companies to split; Refused when the catalog does not let us.
+    """
+    years = extras.years(parameters, "fiscal_years")
+    source, target = extras.text(parameters, "source_table"), _target(parameters)
+    source_version = tables.version(source)
+    rows = tables.read(source, version=source_version)
+    _require_declared(rows, years, extras.texts(parameters, "source_versions"), f"{source} at v{source_version}")
+    frozen = _freeze(rows.where(F.col("fiscal_year").isin(years))).cache()
+    tables.ensure(target)
+    _replace(tables, target.name, frozen, commit=_commit(parameters, source, source_version, years))
+    version = tables.version(target.name, operation="READ_WRITE")
+    written = tables.read(target.name, version=version, operation="READ_WRITE")
+    root = content_root(written, schemas.SNAPSHOT.names)
+    by_split = counts(written, "split")
+    metadata = {
+        "rows": sum(by_split.values()),
+        "rows_by_split": by_split,
+        "rows_by_year": counts(written, "fiscal_year"),
+        "delta_version": version,
+        "source_delta_version": source_version,
+        "merkle_root": root,
+        "bytes": size_in_bytes(written),
+        "sample": written.sort("split", "example_id").select(*SAMPLE).first().asDict(),
+        "credentials": tables.records(),
+    }
+    return Report(metadata, root)
+
+
+def _target(parameters: Mapping[str, Any]) -> TableSpec:
+    return TableSpec(
+        name=extras.text(parameters, "target_table"),
+        location=extras.text(parameters, "target_location"),
+        schema=schemas.SNAPSHOT,
+        comment=schemas.SNAPSHOT_COMMENT,
+    )
+
+
+def _require_declared(rows: DataFrame, years: list[int], declared: Mapping[str, str], where: str) -> None:
+    """Compare each year's content digest with the declared one."""
+    for year in years:
+        expected = declared.get(str(year))
+        if expected is None:
+            raise JobError(f"no data version was declared for fiscal year {year}: it has no record of its gates")
+        found = content_root(rows.where(F.col("fiscal_year") == year), schemas.EXAMPLES.names)
+        if found != expected:
+            raise JobError(
+                f"the table changed under the snapshot: fiscal year {year} of {where} has the content {found}, "
+                f"its gates passed {expected}; materialize that year again, then the snapshot"
+            )
+
+
+def _freeze(rows: DataFrame) -> DataFrame:
+    unique = snapshot.without_duplicates(rows).cache()
+    if unique.isEmpty():
+        raise JobError("the declared fiscal years hold no example: look at the counts of dropped rows by reason")
+    try:
+        return snapshot.in_order(snapshot.with_split(unique))
+    except split.TooFewCompanies as error:
+        raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
+
+
+def _replace(tables: GovernedTables, name: str, frozen: DataFrame, *, commit: str) -> None:
+    """Write the rows unless the table holds just these."""
+    version = tables.version(name, operation="READ_WRITE")
+    there = tables.read(name, version=version, operation="READ_WRITE")
+    if content_root(there, schemas.SNAPSHOT.names) != content_root(frozen, schemas.SNAPSHOT.names):
+        tables.overwrite(name, frozen, where=None, commit=commit)
+
+
+def _commit(parameters: Mapping[str, Any], source: str, source_version: int, years: list[int]) -> str:
+    """What the Delta commit says of itself."""
+    return json.dumps(
+        {
+            "run_id": extras.text(parameters, "run_id"),
+            "code_version": extras.text(parameters, "code_version"),
+            "source": f"{source}@v{source_version}",
+            "fiscal_years": years,
+        }
+    )

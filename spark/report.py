@@ -1,0 +1,30 @@
+"""What a job hands back: the metadata and the data version of what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Raw, flat metadata and the content's digest."""
+
+    metadata: Mapping[str, Any]
+    data_version: str
+
+
+def size_in_bytes(rows: DataFrame) -> int:
+    """Return the size of the files that hold the rows of a table as it was read."""
+    files = rows.select("_metadata.file_path", "_metadata.file_size").distinct()
+    return int(files.agg(F.coalesce(F.sum("file_size"), F.lit(0))).first()[0])
+
+
+def counts(rows: DataFrame, column: str) -> dict[str, int]:
+    """Return the number of rows by a column's values, in order of the values."""
+    counted = rows.groupBy(column).count().collect()
+    return {str(value): int(count) for value, count in sorted((row[0], row[1]) for row in counted)}

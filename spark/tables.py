@@ -1,0 +1,142 @@
+"""Reads and writes of governed Delta tables: every one under a credential that the catalog vends for that table.
+
+Belongs here: what a job may do with a table, and the record of what it was let do. How a credential reaches S3A
+belongs to `credentials`; asking the catalog belongs to `unitydoor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from spark.credentials import hadoop_options
+from spark.errors import JobError
+from unitydoor.catalog import Catalog, Table
+from unitydoor.columns import from_spark_json
+from unitydoor.vending import Grant
+
+RENEW_WITHIN = timedelta(minutes=15)
+"""A credential that ends sooner is not used for another read or write: STS gives no shorter one."""
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table that a job makes: full name, `s3://` location, schema with comments, and what it is partitioned by."""
+
+    name: str
+    location: str
+    schema: StructType
+    comment: str
+    partition_by: tuple[str, ...] = ()
+
+
+class Tokens(Protocol):
+    """Access tokens of the principal; `unitydoor.oauth.ClientCredentials` is one."""
+
+    def token(self) -> str:
+        """A token that is valid for a while."""
+
+
+@dataclass(frozen=True)
+class _Access:
+    grant: Grant
+    location: str
+    options: Mapping[str, str]
+
+
+class GovernedTables:
+    """Delta tables of one catalog, read and written by one principal.
+
+    Every method that touches a table raises unitydoor's `Refused`, which names the missing privilege, where the
+    catalog does not let the principal.
+    """
+
+    def __init__(self, spark: SparkSession, catalog: Catalog, tokens: Tokens, host: str) -> None:
+        self.spark = spark
+        self._catalog = catalog
+        self._tokens = tokens
+        self._host = host
+        self._open: dict[tuple[str, str], _Access] = {}
+        self._grants: list[Grant] = []
+
+    def records(self) -> list[dict[str, str]]:
+        """What was vended so far, in order: who, what for, until when. No secrets."""
+        return [grant.record() for grant in self._grants]
+
+    def version(self, name: str, *, operation: str = "READ") -> int:
+        """The table's current Delta version."""
+        access = self._access(name, operation)
+        options = self._java_map(access.options)
+        table = self._jvm().io.delta.tables.DeltaTable.forPath(self.spark._jsparkSession, access.location, options)
+        return int(table.history(1).head().getAs("version"))
+
+    def read(self, name: str, *, version: int, operation: str = "READ") -> DataFrame:
+        """The table as of one Delta version."""
+        access = self._access(name, operation)
+        reader = self.spark.read.format("delta").options(**access.options).option("versionAsOf", version)
+        return reader.load(access.location)
+
+    def ensure(self, spec: TableSpec) -> None:
+        """Make the table, empty, and register it with columns and comments, unless it is registered already.
+
+        A job that died between the two finds the files and only registers them. Raises JobError when the name
+        stands for another location.
+        """
+        if self._catalog.table_exists(spec.name):
+            self._require_location(self._catalog.table(spec.name), spec)
+            return
+        grant = self._record(self._catalog.vend_path(spec.location, "PATH_CREATE_TABLE"))
+        options = hadoop_options(grant, host=self._host, token=self._tokens.token(), table_id=None)
+        empty = self.spark.createDataFrame([], spec.schema).write.format("delta").mode("ignore")
+        empty.partitionBy(*spec.partition_by).options(**options).save(spec.location)
+        columns = from_spark_json(spec.schema.json(), spec.partition_by)
+        self._catalog.create_external_delta_table(spec.name, spec.location, columns, comment=spec.comment)
+
+    def overwrite(self, name: str, rows: DataFrame, *, where: str | None, commit: str) -> None:
+        """Replace the table's rows, or those that `where` selects, in one commit that carries the text `commit`."""
+        access = self._access(name, "READ_WRITE")
+        writer = rows.write.format("delta").mode("overwrite").options(**access.options)
+        if where is not None:
+            writer = writer.option("replaceWhere", where)
+        writer.option("userMetadata", commit).save(access.location)
+
+    def _access(self, name: str, operation: str) -> _Access:
+        """A credential that lives long enough, vended anew where the one at hand does not."""
+        known = self._open.get((name, operation))
+        if known is not None and known.grant.expires_at - datetime.now(UTC) > RENEW_WITHIN:
+            return known
+        table = self._catalog.table(name)
+        grant = self._record(self._catalog.vend_table(name, operation))
+        options = hadoop_options(grant, host=self._host, token=self._tokens.token(), table_id=table.table_id)
+        access = _Access(grant, table.storage_location, options)
+        self._open[(name, operation)] = access
+        return access
+
+    def _record(self, grant: Grant) -> Grant:
+        self._grants.append(grant)
+        return grant
+
+    @staticmethod
+    def _require_location(table: Table, spec: TableSpec) -> None:
+        if table.storage_location.rstrip("/") != spec.location.rstrip("/"):
+            raise JobError(
+                f"{spec.name} is registered at {table.storage_location}, the job was told {spec.location}: "
+                "drop the table from the catalog or set the lake's address back"
+            )
+
+    def _jvm(self) -> Any:
+        jvm = self.spark.sparkContext._jvm
+        if jvm is None:
+            raise JobError("the Spark session has no JVM: it was stopped")
+        return jvm
+
+    def _java_map(self, options: Mapping[str, str]) -> Any:
+        java_map = self._jvm().java.util.HashMap()
+        for key, value in options.items():
+            java_map.put(key, value)
+        return java_map

@@ -1,0 +1,75 @@
+"""One local Spark session for all tests of the payload, and tables of it in a folder instead of the lake."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from spark.session import REQUIRED
+from spark.tables import GovernedTables, TableSpec, _Access
+from unitydoor.vending import Grant
+
+PROJECT = Path(__file__).parents[2]
+JARS = PROJECT / ".cache" / "jars"
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """Two cores, 1 GiB, Delta from the jar folder that `make` fills."""
+    jars = sorted(JARS.glob("*.jar"))
+    assert jars, f"{JARS} is empty: run `make payloads`"
+    folder = tmp_path_factory.mktemp("spark")
+    builder = SparkSession.builder.master("local[2]").appName("tests")
+    settings = REQUIRED | {
+        "spark.jars": ",".join(map(str, jars)),
+        "spark.driver.memory": "1g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dderby.system.home={folder}",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "3",
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.executorEnv.PYTHONPATH": str(PROJECT),
+        "spark.pyspark.python": sys.executable,
+        "spark.pyspark.driver.python": sys.executable,
+    }
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+class FolderTables(GovernedTables):
+    """The same reads and writes of Delta tables, in local folders and with nobody to ask."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.spark = spark
+        self._folder = folder
+        self._open = {}
+        self._grants = []
+
+    def ensure(self, spec: TableSpec) -> None:
+        empty = self.spark.createDataFrame([], spec.schema).write.format("delta").mode("ignore")
+        empty.partitionBy(*spec.partition_by).save(self.location(spec.name))
+
+    def location(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def _access(self, name: str, operation: str) -> _Access:
+        now = dt.datetime.now(dt.UTC)
+        grant = Grant("curator", name, operation, self.location(name), now, now, "id", "secret", "token")
+        return _Access(grant, self.location(name), {})
+
+
+@pytest.fixture
+def tables(spark: SparkSession, tmp_path: Path) -> FolderTables:
+    """Tables in a folder of this test."""
+    return FolderTables(spark, tmp_path)

@@ -1,0 +1,86 @@
+"""Recognisers of personal data, their checksums, and the detector that looks at what was written."""
+
+from __future__ import annotations
+
+import pytest
+
+from spark.pii import iban_checks, leftovers, luhn, scrub
+
+FOUND = [
+    ("EMAIL", "write to jane.doe+ir@mail.example.com."),
+    ("EMAIL", "(J_Doe@example.co.uk)"),
+    ("PHONE", "call (212) 555-0147 today"),
+    ("PHONE", "call +1 212 555 0147, or"),
+    ("PHONE", "at 1-212-555-0147."),
+    ("PHONE", "fax 212.555.0147"),
+    ("SSN", "number 078-05-1120 was"),
+    ("CARD", "card 4111 1111 1111 1111 on"),
+    ("CARD", "card 5500-0000-0000-0004,"),
+    ("CARD", "card 378282246310005 was"),
+    ("IBAN", "account DE89 3704 0044 0532 0130 00 at"),
+    ("IBAN", "account GB29NWBK60161331926819."),
+]
+
+# Found by a country code or a keyword, which the detector of what was written does not know.
+FOUND_BY_CONTEXT = [
+    ("PHONE", "ring +44 20 7946 0958 in London"),
+    ("SSN", "SSN: 078 05 1120"),
+]
+
+KEPT = [
+    "revenue of $4,111,111,111,111 in 2023",
+    "under file number 001-36743 and EIN 94-2404110",
+    "accession number 0000320193-24-000123",
+    "between 2019-2023 and 10-15-2024",
+    "card 4111 1111 1111 1112 fails its checksum",
+    "section 409A, 17 CFR 229.105 and ASC 842-10-15",
+    "account DE89 3704 0044 0532 0131 00 fails",
+    "a ratio of 212.555 to 1, 555 0147 and 1,212,555,014",
+    "see www.example.com and follow @example",
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), FOUND + FOUND_BY_CONTEXT)
+def test_found_and_replaced(kind: str, text: str) -> None:
+    result = scrub(text)
+    assert result.removed == {kind: 1}
+    assert f"[{kind}]" in result.text
+    assert leftovers(result.text) == 0
+
+
+@pytest.mark.parametrize(("kind", "text"), FOUND)
+def test_detector_sees_what_was_not_scrubbed(kind: str, text: str) -> None:
+    assert leftovers(text) == 1
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_kept(text: str) -> None:
+    assert scrub(text).text == text
+    assert leftovers(text) == 0
+
+
+def test_several_spans_and_their_neighbours() -> None:
+    result = scrub("a@b.example, 078-05-1120 and (212) 555-0147; c@d.example")
+    assert result.text == "[EMAIL], [SSN] and [PHONE]; [EMAIL]"
+    assert result.removed.total() == 4
+
+
+def test_scrubbing_twice_changes_nothing() -> None:
+    once = scrub(" ".join(text for _, text in FOUND)).text
+    assert scrub(once).text == once
+
+
+def test_a_long_hostile_text_is_no_trap() -> None:
+    for piece in ("a.", "a@", "1 ", "+1-", "AA00 ", "(212) "):
+        assert scrub(piece * 20_000).text
+
+
+def test_luhn_is_the_standards_example() -> None:
+    assert luhn("79927398713")
+    assert not luhn("79927398710")
+
+
+def test_iban_is_the_standards_example() -> None:
+    assert iban_checks("GB82 WEST 1234 5698 7654 32")
+    assert not iban_checks("GB83 WEST 1234 5698 7654 32")
+    assert not iban_checks("GB82")
