@@ -6,6 +6,7 @@ from a hub. Base and tuned model are the same weights with the adapter off and o
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,6 +20,7 @@ from sacrebleu.metrics import BLEU
 
 from train.config import TrainingConfiguration
 from train.data import Example
+from train.job import JobError
 from train.model import PRECISIONS
 
 IGNORED = -100  # torch's cross entropy leaves out targets of this value
@@ -118,8 +120,14 @@ def _led_by(prefix: str, progress: Progress) -> Progress:
 def completion_loss(
     model: Any, examples: Sequence[Example], *, batch_size: int, padding: int, dtype: torch.dtype
 ) -> float:
-    """Mean negative log likelihood (nats) of the completions' tokens, each token counting the same."""
+    """Mean negative log likelihood (nats) of the completions' tokens, each token counting the same.
+
+    Raises:
+        JobError: it is not a finite number.
+    """
     total, tokens = loss_totals(model, examples, batch_size=batch_size, padding=padding, dtype=dtype)
+    if not math.isfinite(total):
+        raise JobError(f"the loss on {len(examples)} examples is {total}: the weights are broken or have diverged")
     return total / tokens
 
 

@@ -192,6 +192,7 @@ def _load_fp8(folder: Path, family: str, dtype: torch.dtype) -> Any:
         output_loading_info=True,
     )
     _refuse_random_weights(folder, report)
+    model.name_or_path = str(folder)
     # Tensors that were not FP8 keep the precision of the checkpoint.
     return model.to(dtype)
 

@@ -1,0 +1,262 @@
+"""The whole of train.py on tiny models: result, repetition, interruption, failure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import RunTraining, make_rows, tiny_configuration
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from train.files import folder_digest
+from train.metrics import METRIC_DEFINITIONS
+
+ROOT = Path(__file__).parents[2]
+
+
+def metrics(out: Path) -> dict[str, float]:
+    return json.loads((out / "model" / "metrics.json").read_text())
+
+
+def test_a_run_learns_and_leaves_all_that_is_needed(
+    run_training: RunTraining, tmp_path: Path, tiny_llama: Path, job_log: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    assert run_training(out) == 0
+
+    found = metrics(out)
+    assert found["loss_after"] < found["loss_before"]
+    assert (found["rows_train"], found["rows_validation"], found["rows_test"]) == (36, 12, 4)
+    assert found["steps"] == 14  # 36 rows, 1.5 epochs, 4 to a batch
+    assert len(found["losses"]) == 14
+    assert {"rouge_l_base", "rouge_l_tuned", "bleu_base", "bleu_tuned"} <= found.keys()
+
+    record = json.loads((out / "model" / "attestation.json").read_text())
+    assert record["subject"]["adapter"] == folder_digest(out / "model" / "adapter")
+    assert record["inputs"]["base_model"] == folder_digest(tiny_llama)
+    assert record["environment"]["threads"] == 1
+    assert record["environment"]["version.trl"]
+    assert record["configuration"]["lora"]["rank"] == 4
+
+    predictions = [json.loads(text) for text in (out / "model" / "predictions.jsonl").read_text().splitlines()]
+    assert len(predictions) == 4
+    assert predictions[0].keys() >= {"example_id", "reference", "base", "tuned"}
+
+    base = AutoModelForCausalLM.from_pretrained(tiny_llama)
+    tuned = PeftModel.from_pretrained(base, out / "model" / "adapter")
+    assert tuned.peft_config["default"].base_model_name_or_path == "tests/tiny"
+    assert AutoTokenizer.from_pretrained(out / "model" / "adapter").chat_template
+    assert str(tmp_path) not in (out / "model" / "adapter" / "adapter_config.json").read_text()
+
+    log = "\n".join(job_log.messages)
+    for definition in METRIC_DEFINITIONS:
+        assert re.search(definition["Regex"], log), definition
+    assert re.search(r"step 3/14 train_loss=\S+ learning_rate=\S+ gradient_norm=\S+ eta_seconds=\d", log)
+
+
+def test_two_runs_give_the_same_adapter_bytes(run_training: RunTraining, tmp_path: Path) -> None:
+    assert run_training(tmp_path / "one") == 0
+    assert run_training(tmp_path / "two") == 0
+    assert run_training(tmp_path / "seed", optimization={"seed": 18}) == 0
+
+    digests = {name: folder_digest(tmp_path / name / "model" / "adapter") for name in ("one", "two", "seed")}
+    assert digests["one"] == digests["two"] != digests["seed"]
+    assert metrics(tmp_path / "one")["losses"] == metrics(tmp_path / "two")["losses"]
+
+
+class _TerminateAt(logging.Handler):
+    """Sends SIGTERM to this process when the job logs a line that starts with a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(self._text):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
+    run_training: RunTraining, tmp_path: Path, job_log: pytest.LogCaptureFixture
+) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert run_training(whole) == 0
+
+    terminate = _TerminateAt("step 7/")
+    logging.getLogger("train").addHandler(terminate)
+    try:
+        assert run_training(stopped) == 143
+    finally:
+        logging.getLogger("train").removeHandler(terminate)
+    assert "stopped by SIGTERM after step" in job_log.text
+    assert not (stopped / "model" / "adapter").exists()
+    assert not (stopped / "output" / "failure").exists()
+    newest = max(stopped.glob("checkpoints/*/checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+
+    # A checkpoint that a kill cut off is no checkpoint: it must be passed over, not loaded.
+    torn = newest.with_name("checkpoint-12")
+    shutil.copytree(newest, torn)
+    (torn / "optimizer.pt").write_bytes((newest / "optimizer.pt").read_bytes()[:100])
+
+    assert run_training(stopped) == 0
+    found = metrics(stopped)
+    assert found["resumed_from"] == int(newest.name.split("-")[1])
+    assert found["losses"] == metrics(whole)["losses"][found["resumed_from"] :]
+    assert folder_digest(stopped / "model" / "adapter") == folder_digest(whole / "model" / "adapter")
+
+
+def test_checkpoints_of_another_training_are_not_resumed(run_training: RunTraining, tmp_path: Path) -> None:
+    assert run_training(tmp_path / "out", optimization={"max_steps": 5}) == 0
+    assert run_training(tmp_path / "out", optimization={"max_steps": 5, "learning_rate": 0.002}) == 0
+    assert metrics(tmp_path / "out")["resumed_from"] == 0
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["bf16", "fp8"])
+def test_ministral_3_trains_its_language_tower_only(
+    run_training: RunTraining, tmp_path: Path, tiny_ministral: Path, quantized: bool
+) -> None:
+    model = _fp8(tiny_ministral, tmp_path / "fp8") if quantized else tiny_ministral
+    out = tmp_path / "out"
+    code = run_training(
+        out,
+        model=model,
+        base_model={"precision": "bf16"},
+        lora={"targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]},
+        optimization={"max_steps": 4, "gradient_checkpointing": True},
+    )
+    assert code == 0
+    names = set(load_file(out / "model" / "adapter" / "adapter_model.safetensors"))
+    assert len(names) == 2 * 7 * 2  # two layers, seven projections, two factors
+    assert all("language_model" in name and "vision" not in name for name in names)
+    assert metrics(out)["loss_after"] < metrics(out)["loss_before"]
+
+
+def _fp8(source: Path, target: Path) -> Path:
+    """The checkpoint as the -2512 release stores it: static FP8 with one scale a tensor, vision tower in bf16."""
+    shutil.copytree(source, target)
+    stored: dict[str, torch.Tensor] = {}
+    for name, weight in load_file(source / "model.safetensors").items():
+        if "language_model" in name and name.endswith("_proj.weight"):
+            scale = (weight.float().abs().max() / 448).to(torch.bfloat16)
+            stored[name] = (weight.float() / scale.float()).to(torch.float8_e4m3fn)
+            stored[f"{name}_scale_inv"] = scale
+            stored[name.replace(".weight", ".activation_scale")] = torch.tensor(1.0, dtype=torch.bfloat16)
+        else:
+            stored[name] = weight
+    save_file(stored, target / "model.safetensors", metadata={"format": "pt"})
+    configuration = json.loads((target / "config.json").read_text())
+    configuration["quantization_config"] = {
+        "activation_scheme": "static",
+        "dequantize": False,
+        "modules_to_not_convert": ["model.vision_tower", "model.multi_modal_projector", "lm_head"],
+        "quant_method": "fp8",
+        "weight_block_size": None,
+    }
+    (target / "config.json").write_text(json.dumps(configuration))
+    return target
+
+
+def failure(out: Path) -> str:
+    text = (out / "output" / "failure").read_text()
+    assert "\n" not in text
+    return text
+
+
+def test_a_prompt_over_the_maximum_length_is_dropped_and_counted(run_training: RunTraining, tmp_path: Path) -> None:
+    rows = make_rows(60)
+    rows[0]["prompt"] *= 20
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    assert run_training(tmp_path / "drop", rows=path, optimization={"max_steps": 1}) == 0
+    assert metrics(tmp_path / "drop")["overlong_train"] == 1
+    assert metrics(tmp_path / "drop")["rows_train"] == 35
+
+    assert run_training(tmp_path / "fail", rows=path, data={"overlong": "fail"}) == 1
+    assert "example row-000 (train) has" in failure(tmp_path / "fail")
+
+
+def test_a_loss_that_is_not_finite_fails(run_training: RunTraining, tmp_path: Path, tiny_llama: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_llama, broken)
+    weights = load_file(broken / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+
+    assert run_training(tmp_path / "out", model=broken) == 1
+    assert "is nan" in failure(tmp_path / "out")
+    assert not (tmp_path / "out" / "model" / "adapter").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"base_model": {"digest": "sha256:" + "0" * 64}}, "has digest sha256:"),
+        ({"data": {"max_length": 32}}, "more than data.max_dropped_share"),
+        ({"lora": {"rank": 0}}, "lora.rank: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_failure_is_one_readable_line(
+    run_training: RunTraining, tmp_path: Path, change: dict[str, dict[str, object]], message: str
+) -> None:
+    assert run_training(tmp_path / "out", **change) == 1
+    assert message in failure(tmp_path / "out")
+
+
+def test_an_unsupported_family_and_missing_weights_are_refused(
+    run_training: RunTraining, tmp_path: Path, tiny_llama: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny_llama, other)
+    configuration = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**configuration, "model_type": "bert"}))
+    assert run_training(tmp_path / "family", model=other) == 1
+    assert "'bert' are not supported" in failure(tmp_path / "family")
+
+    (other / "config.json").write_text(json.dumps({**configuration, "num_hidden_layers": 3}))
+    assert run_training(tmp_path / "weights", model=other) == 1
+    assert "lacks 9 weights of its model" in failure(tmp_path / "weights")
+
+
+def test_the_container_starts_it_as_a_script_of_the_archive(tmp_path: Path, tiny_llama: Path, rows_file: Path) -> None:
+    """SageMaker's toolkit unpacks the archive and runs `python train.py` in it, beside the packages."""
+    code = tmp_path / "code"
+    for package in ("train", "unitydoor"):
+        shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "train" / "train.py", code)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_configuration(optimization={"max_steps": 2})))
+    inherited = {name: value for name, value in os.environ.items() if name != "DAGSTER_PIPES_CONTEXT"}
+
+    def start(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "train.py", *options],
+            cwd=code,
+            env={**inherited, "SAGEMAKER_BASE_DIR": str(tmp_path / "ml")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    out = tmp_path / "out"
+    done = start(
+        *("--configuration", str(tmp_path / "tiny.yaml"), "--rows", str(rows_file)),
+        *("--model", str(tiny_llama), "--out", str(out)),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert metrics(out)["steps"] == 2
+
+    # Without parameters from the orchestrator it says so, where SageMaker looks for the reason.
+    assert start("--some_hyperparameter", "1").returncode == 1
+    assert "no parameters" in (tmp_path / "ml" / "output" / "failure").read_text()
