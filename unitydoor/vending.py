@@ -88,8 +88,9 @@ def parse_grant(body: Mapping[str, Any], *, principal: str, securable: str, oper
     if not isinstance(keys, Mapping):
         raise CatalogError(f"the catalog vended no AWS credential for {securable}; is it stored on S3?")
     fields = [keys.get(name) for name in ("access_key_id", "secret_access_key", "session_token")]
-    url, expires = body.get("url"), body.get("expiration_time")
-    if not all(isinstance(value, str) and value for value in [*fields, url]) or not isinstance(expires, int):
+    url, expires = body.get("url"), str(body.get("expiration_time"))
+    # JSON made from protocol buffers may spell 64-bit numbers as strings.
+    if not all(isinstance(value, str) and value for value in [*fields, url]) or not expires.isdigit():
         raise CatalogError(f"the catalog's credential for {securable} is not complete")
     return Grant(
         principal=principal,
@@ -97,7 +98,7 @@ def parse_grant(body: Mapping[str, Any], *, principal: str, securable: str, oper
         operation=operation,
         url=str(url),
         granted_at=datetime.now(UTC),
-        expires_at=datetime.fromtimestamp(expires / 1000, UTC),
+        expires_at=datetime.fromtimestamp(int(expires) / 1000, UTC),
         access_key_id=str(fields[0]),
         secret_access_key=str(fields[1]),
         session_token=str(fields[2]),

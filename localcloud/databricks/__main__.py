@@ -2,7 +2,11 @@
 
 import argparse
 import logging
+import signal
+import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -12,6 +16,31 @@ from localcloud.databricks.workspace import BadCredentialsFile, Settings, open_w
 from localcloud.process import die_with_parent
 
 LOOPBACK = "127.0.0.1"
+
+
+class PortTaken(Exception):
+    """Something else listens on the port."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn ends by raising the signal that stopped it once more; a stop that was asked for is an exit with 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        yield
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"cannot serve on {LOOPBACK}:{port}: {error.strerror}; choose another with --port") from None
+    return listener
 
 
 def _arguments(arguments: list[str]) -> argparse.Namespace:
@@ -40,22 +69,20 @@ def main(arguments: list[str]) -> int:
         token_seconds=given.token_seconds,
         credential_seconds=given.credential_seconds,
     )
-    die_with_parent()
     logging.basicConfig(level=logging.WARNING)
+    die_with_parent()
     try:
+        listener = _listen(given.port)
         workspace = open_workspace(settings)
-    except BadCredentialsFile as error:
-        sys.stderr.write(f"{error}\n")
+    except (BadCredentialsFile, PortTaken) as error:
+        sys.stderr.write(f"localcloud.databricks: {error}\n")
         return 2
-    config = uvicorn.Config(
-        create_app(workspace), host=LOOPBACK, port=given.port, log_level="warning", access_log=False, lifespan="off"
-    )
-    server = uvicorn.Server(config)
+    config = uvicorn.Config(create_app(workspace), log_level="warning", access_log=False, lifespan="off")
     try:
-        server.run()
+        _Server(config).run(sockets=[listener])
     finally:
         workspace.store.close()
-    return 0 if server.started else 1
+    return 0
 
 
 if __name__ == "__main__":

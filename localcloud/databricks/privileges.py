@@ -1,8 +1,8 @@
 """What a principal may do: a pure decision over owners and grants along the chain of securables.
 
 Rules as in "Unity Catalog privileges and securable objects" and "Manage privileges": grants are inherited by what a
-container holds; an owner has every privilege on the object except the EXTERNAL USE ones and MANAGE's inheritance;
-ALL PRIVILEGES gives the same except MANAGE and EXTERNAL USE. Privileges are spelled with spaces here.
+container holds; an owner has every privilege on the object itself except the EXTERNAL USE ones, which must be granted;
+ALL PRIVILEGES implies neither those nor MANAGE. Privileges are spelled with spaces here.
 """
 
 from collections.abc import Iterable, Sequence

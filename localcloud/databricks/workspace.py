@@ -1,6 +1,7 @@
 """The workspace as one object: settings, store, tokens and vendor, and what the first start makes."""
 
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,14 @@ class BadCredentialsFile(Exception):
 
 
 def read_pair(path: Path, *keys: str) -> tuple[str, ...]:
-    """Two strings of a JSON file.
+    """Strings of a JSON file that only its owner can read.
 
     Raises:
         BadCredentialsFile: names the file and what it must hold, never its content.
     """
     try:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise BadCredentialsFile(f"{path} can be read by others: run chmod 600 on it")
         content: Any = json.loads(path.read_bytes())
         values = [content[key] for key in keys]
     except (OSError, ValueError, KeyError, TypeError) as error:

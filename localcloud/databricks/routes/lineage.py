@@ -5,6 +5,7 @@ draw an edge, to read the object that the edge starts from and to write the obje
 """
 
 import json
+import sqlite3
 from datetime import UTC, datetime
 
 from localcloud.databricks.access import Access
@@ -217,12 +218,9 @@ def list_external_lineage(call: Call) -> Json:
     return call.page("external_lineage_relationships", shown)
 
 
-def _relation(row: object) -> Json:
-    assert hasattr(row, "keys")  # noqa: S101
-    body: Json = dict(row)  # type: ignore[call-overload]
-    details = json.loads(body["details"])
-    source, target = json.loads(body["source"]), json.loads(body["target"])
-    return {"external_lineage_info": {"id": body["id"], "source": source, "target": target, **details}}
+def _relation(row: sqlite3.Row) -> Json:
+    ends = {side: json.loads(row[side]) for side in ("source", "target")}
+    return {"external_lineage_info": {"id": row["id"], **ends, **json.loads(row["details"])}}
 
 
 def _require_visible(access: Access, end: Json) -> None:

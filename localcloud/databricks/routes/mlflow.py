@@ -1,7 +1,7 @@
 """The model registry's API of the workspace, which MLflow's `databricks-uc` registry and other clients speak.
 
 A version is made in three steps: create (PENDING_REGISTRATION), write its files with a temporary credential, finalize
-(READY). Numbers are strings here, as in the API's own messages.
+(READY). A version number is a string here, as in the API's own messages.
 """
 
 import json
@@ -47,8 +47,8 @@ def _model(call: Call, model: Securable) -> Json:
         "name": model.full_name,
         "description": model.details["comment"],
         "user_id": model.owner,
-        "creation_timestamp": str(model.created_at),
-        "last_updated_timestamp": str(model.updated_at),
+        "creation_timestamp": model.created_at,
+        "last_updated_timestamp": model.updated_at,
         "aliases": [{"alias": entry["alias"], "version": str(entry["version"])} for entry in aliases(call.db, model)],
         "tags": _tags_of(call, model.id),
     }
@@ -65,8 +65,8 @@ def _version(call: Call, model: Securable, row: sqlite3.Row) -> Json:
         "description": details["comment"],
         "user_id": row["created_by"],
         "storage_location": str(storage_of_version(call.access, model, row)),
-        "creation_timestamp": str(row["created_at"]),
-        "last_updated_timestamp": str(row["updated_at"]),
+        "creation_timestamp": row["created_at"],
+        "last_updated_timestamp": row["updated_at"],
         "aliases": [
             {"alias": entry["alias"], "version": str(entry["version"])}
             for entry in aliases(call.db, model, row["version"])
@@ -203,11 +203,7 @@ def mlflow_create_model_version(call: Call) -> Json:
 def mlflow_generate_temporary_credentials(call: Call) -> Json:
     """A credential for a version's files."""
     answer = vend_model_version(call, call.text("name"), call.integer("version"))
-    return {"credentials": {"aws_temp_credentials": answer["aws_temp_credentials"], **_expiry(answer)}}
-
-
-def _expiry(answer: Json) -> Json:
-    return {"expiration_time": str(answer["expiration_time"])}
+    return {"credentials": {key: answer[key] for key in ("aws_temp_credentials", "expiration_time")}}
 
 
 @routes.on("POST", f"{VERSIONS}/finalize")

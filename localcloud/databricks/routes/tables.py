@@ -16,7 +16,7 @@ routes = Routes()
 
 MAX_COLUMNS = 5000
 _TYPE_NAMES = frozenset(
-    [
+    {
         "ARRAY",
         "BINARY",
         "BOOLEAN",
@@ -38,7 +38,7 @@ _TYPE_NAMES = frozenset(
         "TIMESTAMP_NTZ",
         "USER_DEFINED_TYPE",
         "VARIANT",
-    ]
+    }
 )
 _COLUMN_TEXTS = ("name", "type_text", "type_json", "comment", "type_interval_type")
 _COLUMN_NUMBERS = ("position", "partition_index", "type_precision", "type_scale")

@@ -1,16 +1,11 @@
-"""Tags on catalog objects. An entity is named by its type and full name; a model version as `model/version`."""
+"""Tags on catalog objects, by type and full name. Tags of a model version are set through the registry's API."""
 
-from typing import TYPE_CHECKING
-
+from localcloud.databricks.access import Access
 from localcloud.databricks.errors import absent, exists, invalid
 from localcloud.databricks.privileges import Kind
-from localcloud.databricks.routes.models import find_version, version_number
 from localcloud.databricks.routes.shapes import UC
 from localcloud.databricks.store import Database, Securable, now_ms
 from localcloud.databricks.web import Call, Json, Routes
-
-if TYPE_CHECKING:
-    from localcloud.databricks.access import Access
 
 routes = Routes()
 
@@ -19,7 +14,6 @@ _KINDS = {
     "schemas": Kind.SCHEMA,
     "tables": Kind.TABLE,
     "models": Kind.MODEL,
-    "registered_models": Kind.MODEL,
 }
 MAX_TAGS = 50
 MAX_KEY = 255
@@ -52,11 +46,7 @@ def drop_tag(call: Call, securable: Securable, entity_id: str, key: str) -> None
         raise absent("tag", key)
 
 
-def _entity(access: "Access", entity_type: str, entity_name: str) -> tuple[Securable, str]:
-    if entity_type == "model_versions":
-        name, _, version = entity_name.rpartition(".")
-        model, row = find_version(access, name, version_number(version))
-        return model, row["id"]
+def _entity(access: Access, entity_type: str, entity_name: str) -> tuple[Securable, str]:
     if entity_type not in _KINDS:
         raise invalid(f"entity_type must be one of {', '.join(_KINDS)}")
     securable = access.find(_KINDS[entity_type], entity_name)
