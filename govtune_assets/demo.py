@@ -24,6 +24,8 @@ from govtune_assets.settings import Settings
 from govtune_assets.trace import trace
 
 WIDTH = 78
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The run's own log stays in the instance; the terminal shows stages, gates and what the jobs themselves print."""
 
 
 class DemoFailed(RuntimeError):
@@ -90,6 +92,7 @@ class Demo:
             instance=self._instance,
             partition_key=year,
             resources=dict(self._definitions.resources or {}),
+            run_config=QUIET,
             raise_on_error=False,
         )
         if not result.success:
@@ -118,7 +121,8 @@ def _reason(result: Any) -> str:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            return str(error.message).strip()
+            # The class's full name stands before the message.
+            return str(error.message).strip().removeprefix(f"{error.cls_name}: ").split(": ", 1)[-1]
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     return "; ".join(f"gate {check.check_name}: {check.description}" for check in failed) or "see the run's log"
 

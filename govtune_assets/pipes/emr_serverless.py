@@ -1,15 +1,19 @@
-"""Pipes client of EMR Serverless: dagster-aws's, with failures that say what happened.
+"""Pipes client of EMR Serverless: dagster-aws's, with live messages and failures that say what happened.
 
-dagster-aws's client reads results from CloudWatch after success only, so that a failed job's messages are lost;
-here messages travel through S3 while the job runs, and a failure carries the service's state details.
+It differs from dagster-aws's client in three ways. Messages travel through S3 while the job runs, so that those of a
+failed job arrive too. A failure carries the service's state details. The job's dashboard is not asked for, since its
+address carries a token (API reference of GetDashboardForJobRun) that would stand in the run's log.
 """
 
+import time
 from typing import Any
 
 import dagster as dg
 from dagster_aws.pipes import PipesEMRServerlessClient
 
 from govtune_assets.pipes.messages import PrefixedS3MessageReader
+
+TERMINAL = frozenset({"SUCCESS", "FAILED", "CANCELLED"})
 
 
 class SparkJobFailed(dg.Failure):
@@ -40,18 +44,26 @@ class PipesGovernedSparkClient(PipesEMRServerlessClient):
         """Messages have arrived through S3 already: nothing is fetched from CloudWatch."""
 
     def _wait_for_completion(self, context: Any, start_response: Any) -> Any:
-        try:
-            return super()._wait_for_completion(context, start_response)
-        except RuntimeError as error:
-            raise self._failure(start_response) from error
+        seen = ""
+        while True:
+            response = self.client.get_job_run(
+                applicationId=start_response["applicationId"], jobRunId=start_response["jobRunId"]
+            )
+            job_run = response["jobRun"]
+            if job_run["state"] != seen:
+                seen = job_run["state"]
+                context.log.info(f"[pipes] Spark job {job_run['jobRunId']}: {seen}")
+            if seen == "SUCCESS":
+                return response
+            if seen in TERMINAL:
+                raise _failure(job_run)
+            time.sleep(self.poll_interval)
 
-    def _failure(self, start_response: Any) -> SparkJobFailed:
-        job_run = self.client.get_job_run(
-            applicationId=start_response["applicationId"], jobRunId=start_response["jobRunId"]
-        )["jobRun"]
-        details = job_run.get("stateDetails") or "the service gave no details"
-        return SparkJobFailed(
-            f"Spark job {job_run['jobRunId']} ended as {job_run['state']}: {details}",
-            metadata={"EMR Serverless job run": job_run["jobRunId"], "State": job_run["state"]},
-            allow_retries=job_run["state"] != "CANCELLED",
-        )
+
+def _failure(job_run: Any) -> SparkJobFailed:
+    details = job_run.get("stateDetails") or "the service gave no details"
+    return SparkJobFailed(
+        f"Spark job {job_run['jobRunId']} ended as {job_run['state']}: {details}",
+        metadata={"EMR Serverless job run": job_run["jobRunId"], "State": job_run["state"]},
+        allow_retries=job_run["state"] != "CANCELLED",
+    )

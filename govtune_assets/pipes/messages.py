@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dagster._core.pipes.client import PipesParams
 from dagster_aws.pipes import PipesS3MessageReader
+from dagster_pipes import PipesParams
 
 PIPES_PREFIX = "pipes"
 """Prefix in the work bucket under which contexts and messages live."""
