@@ -7,7 +7,6 @@ the walk is iterative, and hidden parts (the inline XBRL header, `display:none`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -81,9 +80,14 @@ _TAG_TYPE = {
 }
 _SPACE = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _ZERO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-_CLASS_RULE = re.compile(r"([^{}]{1,500})\{([^{}]{0,2000})\}")
 _CLASS_NAME = re.compile(r"\.([\w-]+)")
-_LAYOUT_CELL = 200  # characters after which a table row is read as page layout, not as a row of cells
+_WORD = re.compile(r"\w")
+_LAYOUT_CELL = 400  # characters in several blocks above which a table cell is page layout, not a cell
+_LAYOUT_BLOCKS = 2
+_LONGEST_NAME = 300  # characters of an anchor or link worth keeping
+_LONGEST_STYLE = 2000  # characters of a style attribute that are read
+_LONGEST_SHEET = 500_000  # characters of a style sheet that are read
+_MAX_NODES = 3_000_000  # tags and attributes: a tree of these stays under a gigabyte
 
 
 @dataclass(slots=True)
@@ -103,7 +107,7 @@ class Line:
         """The type shared by every letter of the line: bits of BOLD, ITALIC, UNDERLINE, LINK."""
         flags = BOLD | ITALIC | UNDERLINE | LINK
         for start, end, kind in self.runs:
-            if any(c.isalnum() for c in self.text[start:end]):
+            if _WORD.search(self.text, start, end):
                 flags &= kind
         return flags
 
@@ -120,9 +124,9 @@ class _Style:
 
 
 _DECLARATIONS = {
-    "bold": re.compile(r"font-weight\s*:\s*(?:bold|[6-9]00)"),
+    "bold": re.compile(r"font-weight\s*:\s*(?:bold|[6-9]00)|font(?:-family)?\s*:[^;]*\bbold"),
     "normal": re.compile(r"font-weight\s*:\s*(?:normal|lighter|[1-5]00)"),
-    "italic": re.compile(r"font-style\s*:\s*(?:italic|oblique)"),
+    "italic": re.compile(r"font-style\s*:\s*(?:italic|oblique)|font(?:-family)?\s*:[^;]*\bitalic"),
     "upright": re.compile(r"font-style\s*:\s*normal"),
     "underline": re.compile(r"text-decoration[\w-]*\s*:[^;]*underline"),
     "center": re.compile(r"text-align\s*:\s*center"),
@@ -134,7 +138,7 @@ _DECLARATIONS = {
 
 
 def _read_style(declarations: str) -> _Style:
-    text = declarations.lower()
+    text = declarations[:_LONGEST_STYLE].lower()
     has = {name for name, pattern in _DECLARATIONS.items() if pattern.search(text)}
     on = BOLD * ("bold" in has) | ITALIC * ("italic" in has)
     on |= UNDERLINE * ("underline" in has) | CENTER * ("center" in has)
@@ -152,7 +156,8 @@ class _Styles:
         self._declared: dict[str, _Style] = {}
         self._classes: dict[str, _Style] = {}
         for sheet in root.iter("style"):
-            for selectors, body in _CLASS_RULE.findall(sheet.text or ""):
+            for rule in (sheet.text or "")[:_LONGEST_SHEET].split("}"):
+                selectors, _, body = rule.partition("{")
                 style = _read_style(body)
                 if style != _PLAIN:
                     self._classes.update(dict.fromkeys(_CLASS_NAME.findall(selectors), style))
@@ -181,7 +186,7 @@ class _Styles:
 
 def parse(document: bytes) -> etree._Element | None:
     """The document's element tree, or None where the bytes hold no markup and no text at all."""
-    document = document[:MAX_BYTES].replace(b"\0", b" ")
+    document = _bounded(document)
     if not document.strip():
         return None
     parser = etree.HTMLParser(
@@ -192,6 +197,14 @@ def parse(document: bytes) -> etree._Element | None:
     except (etree.LxmlError, ValueError):
         return None
     return root
+
+
+def _bounded(document: bytes) -> bytes:
+    """The first document of a submission, cut where its size or its count of tags and attributes would not fit."""
+    first, _, _ = document[:MAX_BYTES].replace(b"\0", b" ").partition(b"</DOCUMENT>")
+    while (nodes := first.count(b"<") + first.count(b"=")) > _MAX_NODES:
+        first = first[: min(len(first) - 1, len(first) * _MAX_NODES // nodes)]
+    return first
 
 
 def _encoding(document: bytes) -> str:
@@ -262,14 +275,14 @@ class _Flattener:
                 flags = flags | CENTER if element.get("align").lower() == "center" else flags & ~CENTER
         elif tag == "a":
             href = element.get("href") or ""
-            if href.startswith("#") and len(href) < 300:
+            if href.startswith("#") and len(href) < _LONGEST_NAME:
                 flags |= LINK
                 self._links.append(href[1:])
         if style.break_before or tag == "hr":
             self._break()
             self._page += 1
         anchor = element.get("id") or element.get("name")
-        if anchor and len(anchor) < 300:
+        if anchor and len(anchor) < _LONGEST_NAME:
             self._ids.append(anchor)
         self._flags.append(flags)
         text = element.text
@@ -355,11 +368,7 @@ class _Flattener:
 
 def _is_layout(cell: etree._Element) -> bool:
     """Whether a table cell holds paragraphs of its own: several blocks with the text of a page, not of a cell."""
-    if len(cell) < 2:
+    if len(cell) < _LAYOUT_BLOCKS:
         return False
     blocks = sum(1 for child in cell if child.tag in ("p", "div", "ul", "ol", "table"))
-    return blocks >= 2 and sum(map(len, _texts(cell))) > 2 * _LAYOUT_CELL
-
-
-def _texts(element: etree._Element) -> Iterator[str]:
-    yield from element.itertext()
+    return blocks >= _LAYOUT_BLOCKS and sum(map(len, cell.itertext())) > _LAYOUT_CELL

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from govtune_assets.extraction.document import Line
 
@@ -26,6 +27,7 @@ _RUNNING_ITEM = re.compile(
 )
 _EDGE = 4  # lines from a page break in which headers and footers stand
 _SHORT = 120  # characters of the longest running header
+_LONGEST_NUMBER = 12  # characters of a line that is a page number
 _RECURS = 3  # pages on which a line must recur to be a running header
 
 
@@ -56,7 +58,7 @@ def _shape(text: str) -> str:
 def _edges(lines: Sequence[Line]) -> set[int]:
     """Indexes of lines that stand near a page break, or near a page number where breaks are not marked."""
     breaks = [index for index in range(1, len(lines)) if lines[index].page != lines[index - 1].page]
-    if len(breaks) < 3:
+    if len(breaks) < _RECURS:
         breaks += [at for number in _numbered(lines) for at in (number, number + 1)]
     edges: set[int] = set()
     for index in breaks:
@@ -69,13 +71,13 @@ def _numbered(lines: Sequence[Line]) -> list[int]:
     numbers = [
         (index, int(match[0]))
         for index, line in enumerate(lines)
-        if len(line.text) < 12
+        if len(line.text) < _LONGEST_NUMBER
         and not line.table
         and (match := re.search(r"\d{1,3}", line.text))
         and _NUMBER.fullmatch(line.text)
     ]
-    steps = set()
-    for (before, low), (after, high) in zip(numbers, numbers[1:], strict=False):
+    steps: set[int] = set()
+    for (before, low), (after, high) in pairwise(numbers):
         if high == low + 1:
             steps.update((before, after))
     return sorted(steps)
@@ -84,7 +86,7 @@ def _numbered(lines: Sequence[Line]) -> list[int]:
 def _running(lines: Sequence[Line], edges: set[int]) -> set[str]:
     """Shapes of short lines that recur at the edges of pages."""
     seen: Counter[str] = Counter()
-    pages = {}
+    pages: dict[str, int] = {}
     for index in edges:
         line = lines[index]
         if len(line.text) <= _SHORT:

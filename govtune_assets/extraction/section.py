@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from govtune_assets.extraction.document import Line, flatten, is_plain_text, parse
+from govtune_assets.extraction.document import TYPE, Line, flatten, is_plain_text, parse
 from govtune_assets.extraction.facts import FiscalFacts, facts_of
 from govtune_assets.extraction.furniture import furniture
-from govtune_assets.extraction.items import NotThere, locate
+from govtune_assets.extraction.locate import NotThere, locate
 from govtune_assets.extraction.structure import RiskFactor, structure
 
 EXTRACTOR_VERSION = "1"
@@ -37,7 +37,7 @@ class Section:
     status: Status
     evidence: str
     text: str | None = None
-    risk_factors: tuple[RiskFactor, ...] = field(default=())
+    risk_factors: tuple[RiskFactor, ...] = ()
     summary: str | None = None
     extractor_version: str = EXTRACTOR_VERSION
 
@@ -85,40 +85,47 @@ def extract_lines(lines: Sequence[Line], form_type: str) -> Section:
 
 
 def _assemble(lines: Sequence[Line], start: int, end: int, offset: int, dropped: set[int]) -> list[Line]:
-    """The section's lines without furniture; a paragraph that a page break cut in two is one line again."""
-    body: list[Line] = []
+    """The section's lines without furniture; a paragraph or heading that was cut in two is one line again."""
+    paragraphs: list[list[Line]] = []
     for index in range(start, end):
-        if index in dropped:
-            continue
         line = _cut(lines[index], offset) if index == start and offset else lines[index]
-        if not line.text:
+        if index in dropped or not line.text or _HEADING.fullmatch(line.text[:_LONGEST_HEADING]):
             continue
-        if (body and line.page != body[-1].page and _continues(body[-1].text, line.text)) or (
-            body and re.fullmatch(r"[\u2022\u00b7\u25cf\u25aa\u25e6*\u2013-]", body[-1].text)
-        ):
-            body[-1] = _join(body[-1], line)
+        if paragraphs and _continues(paragraphs[-1][-1], line):
+            paragraphs[-1].append(line)
         else:
-            body.append(line)
-    return body
+            paragraphs.append([line])
+    return [_join(pieces) if len(pieces) > 1 else pieces[0] for pieces in paragraphs]
 
 
-def _continues(before: str, after: str) -> bool:
-    return after[0].islower() and before[-1] not in '.!?:\u201d"'
+def _continues(before: Line, after: Line) -> bool:
+    """Whether a line goes on with the paragraph, heading or bullet of the line before it."""
+    if _LONE_BULLET.fullmatch(before.text):
+        return True
+    if not after.text[0].islower() or before.text[-1] in '.!?:;\u201d"':
+        return False
+    kind = before.common & TYPE
+    return before.page != after.page or (kind != 0 and kind == after.common & TYPE)
 
 
 def _cut(line: Line, offset: int) -> Line:
-    runs = [(max(0, s - offset), e - offset, kind) for s, e, kind in line.runs if e > offset]
-    return Line(line.text[offset:], runs, line.page, line.table, line.center, line.links, line.ids)
+    runs = [(max(0, first - offset), last - offset, kind) for first, last, kind in line.runs if last > offset]
+    return replace(line, text=line.text[offset:], runs=runs)
 
 
-def _join(before: Line, after: Line) -> Line:
-    shift = len(before.text) + 1
-    runs = before.runs + [(s + shift, e + shift, kind) for s, e, kind in after.runs]
-    text = f"{before.text} {after.text}"
-    return Line(text, runs, after.page, before.table, before.center, before.links + after.links, before.ids)
+def _join(pieces: Sequence[Line]) -> Line:
+    runs = []
+    shift = 0
+    for piece in pieces:
+        runs += [(first + shift, last + shift, kind) for first, last, kind in piece.runs]
+        shift += len(piece.text) + 1
+    return replace(pieces[0], text=" ".join(piece.text for piece in pieces), runs=runs, page=pieces[-1].page)
 
 
-_NOT_APPLICABLE = re.compile(r"\W*(?:this\s+item\s+is\s+)?(?:not\s+applicable|n/?a)\W*", re.IGNORECASE)
+_HEADING = re.compile(r"\W*(?:part\s+i{1,2}\W+)?item\s*1a\W*(?:risk\s+factors)?\W*(?:continued)?\W*", re.IGNORECASE)
+_LONGEST_HEADING = 100  # characters of a repeated heading of the item
+_LONE_BULLET = re.compile(r"[\u2022\u00b7\u25cf\u25aa\u25e6*\u2013-]")
+_NOT_APPLICABLE = re.compile(r"\W*(?:this\s+item\s+is\s+)?(?:not\s+applicable|n/?a|none)\W*", re.IGNORECASE)
 _NOT_REQUIRED = re.compile(
     r"smaller\s+reporting\s+compan|not\s+required\s+(?:to|for|by|under)|not\s+required\W*$", re.IGNORECASE
 )
@@ -128,19 +135,27 @@ _REFERS = re.compile(
     r"[^.]{0,400}(?:10-K|annual\s+report|risk\s+factors|this\s+report)",
     re.IGNORECASE,
 )
-_INCORPORATED = re.compile(r"incorporated\s+(?:herein\s+|in\s+this\s+\w+\s+)?by\s+(?:this\s+)?reference", re.IGNORECASE)
+_INCORPORATED = re.compile(
+    r"incorporated\s+(?:herein\s+|in\s+this\s+\w+\s+)?by\s+(?:this\s+)?reference"
+    r"|(?:refer(?:ence)?|see|described|discussed|disclosed|set\s+forth|contained|included|appears?|found)"
+    r"[^.]{0,200}(?:annual\s+report|exhibit\s+13|pages?\s+\d)",
+    re.IGNORECASE,
+)
 _SHORT_WORDS = 300  # words: a section below this that refers elsewhere has no risk factors of its own to speak of
+_SHORT_CHARACTERS = 10_000  # a text above this is no short one, however few spaces it has
 
 
 def _status(text: str, form_type: str) -> tuple[Status, str]:
+    if len(text) > _SHORT_CHARACTERS:
+        return Status.FULL, f"{len(text)} characters"
     words = len(text.split())
     if _NOT_APPLICABLE.fullmatch(text):
         return Status.NOT_APPLICABLE, "says that it does not apply"
     if words < _SHORT_WORDS:
         if match := _NOT_REQUIRED.search(text):
             return Status.NOT_REQUIRED, f"says {match[0]!r} in {words} words"
-        if form_type.startswith("10-K") and (match := _INCORPORATED.search(text)):
-            return Status.INCORPORATED_BY_REFERENCE, f"says {match[0]!r} in {words} words"
-        if match := _REFERS.search(text):
-            return Status.POINTER_OR_NO_CHANGE, f"says {match[0][:80]!r} in {words} words"
+        annual = form_type.startswith("10-K")
+        if match := (_INCORPORATED if annual else _REFERS).search(text):
+            status = Status.INCORPORATED_BY_REFERENCE if annual else Status.POINTER_OR_NO_CHANGE
+            return status, f"says {match[0][:80]!r} in {words} words"
     return Status.FULL, f"{words} words"

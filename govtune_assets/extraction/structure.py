@@ -2,18 +2,21 @@
 
 Regulation S-K Item 105(a) asks for risk factors under relevant headings, each under a subcaption that adequately
 describes it, and Item 105(b) for a summary of principal risks where the section exceeds 15 pages. Headings are told by
-type (bold, italic, underlined), and groups from subcaptions by what follows them.
+type (bold, italic, underlined, capitals), subcaptions by being sentences, and groups by what follows them.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from govtune_assets.extraction.document import TYPE, Line
 
-_BULLET = re.compile(r"[\u2022\u00b7\u25cf\u25aa\u25a0\u25e6\u25cb\u2023\u2043\u27a2\uf0b7*\u2013-]\s*")
+_BULLET = re.compile(
+    r"(?:[\u2022\u00b7\u25cf\u25aa\u25a0\u25e6\u25cb\u2023\u2043\u27a2\uf0b7\uf0a7*\u2013-]|\(?\d{1,2}[.)])\s*"
+)
 _SUMMARY = re.compile(
     r"\W*(?:summary\s+(?:of\s+)?(?:the\s+|our\s+)?(?:principal\s+|material\s+|key\s+)?risks?(?:\s+factors?)?"
     r"|(?:principal\s+)?risks?\s+factors?\s+summary|risk\s+summary|summary\s+risk\s+factors)\W*",
@@ -23,12 +26,19 @@ _SECTION_TITLE = re.compile(r"\W*(?:item\s*1a\W*)?risk\s+factors\W*(?:\(?continu
 _SENTENCE_END = re.compile(r"[.!?][\u201d\"')]?$")
 _VERB = re.compile(
     r"\b(?:may|might|could|can|will|would|is|are|was|were|has|have|had|do|does|depends?|faces?|relies|rely|subjects?"
-    r"|affects?|exposes?|requires?|fails?|need|must|cannot|continues?|compete|operate|adversely|negatively)\b",
+    r"|affects?|exposes?|requires?|fails?|need|must|cannot|continues?|compete|operate|adversely|negatively|include)\b",
     re.IGNORECASE,
 )
-_RISK_GROUP = re.compile(r"(?:general\s+)?risks?\b|.{0,90}\brisks?(?:\s+factors)?\W*$", re.IGNORECASE)
+_RISK_GROUP = re.compile(r"(?:general\s+)?risks?\b.*|.*\brisks?(?:\s+factors)?\W*", re.IGNORECASE)
+_WORD = re.compile(r"\w")
+_CAPITALS, _RUN_IN = 64, 128  # bits of a heading's kind beside those of its type
+_LONGEST_GROUP = 130  # characters of a group heading
 _MINIMUM_RUN_IN = 12  # characters of emphasis that make a run-in subcaption rather than an emphasised word
 _LONGEST_HEADING = 700  # characters: an emphasised paragraph above this is body
+_SHORTEST_SENTENCE = 45  # characters of a subcaption that says what the risk is
+_CAPITAL_LINE = range(7, 200)  # characters of a heading that only its capitals tell
+_OPENS_BODY = 300  # characters of a paragraph that is a body, not an entry of a summary
+_ENOUGH = 0.5  # share of the text under subcaptions below which bulleted subcaptions are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,178 +54,220 @@ class RiskFactor:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """An emphasised line, or the emphasised beginning of one: `length` characters, in type `kind`."""
+    """An emphasised line, or the emphasised beginning of one: `length` characters, of a `kind`."""
 
     line: int
     length: int
     kind: int
-    run_in: bool
     text: str
+
+    @property
+    def run_in(self) -> bool:
+        return bool(self.kind & _RUN_IN)
 
     @property
     def sentence(self) -> bool:
         """Whether it says what the risk is, as a subcaption must, rather than naming a topic."""
-        return len(self.text) > 45 and bool(_SENTENCE_END.search(self.text) or _VERB.search(self.text))
+        if len(self.text) < _SHORTEST_SENTENCE:
+            return False
+        return bool(_SENTENCE_END.search(self.text) or _VERB.search(self.text))
+
+    @property
+    def names_risks(self) -> bool:
+        return len(self.text) < _LONGEST_GROUP and _RISK_GROUP.fullmatch(self.text) is not None
 
 
 def structure(lines: Sequence[Line]) -> tuple[tuple[RiskFactor, ...], str | None]:
-    """The risk factors of a section's lines, whose text is the lines joined by line feeds, and its summary."""
-    starts = []
-    position = 0
-    for line in lines:
-        starts.append(position)
-        position += len(line.text) + 1
-    text = "\n".join(line.text for line in lines)
-    heads = {head.line: head for index, line in enumerate(lines) if (head := _head(index, line))}
-    summary_from, summary_to = _summary(lines, heads)
-    roles = _roles(lines, heads, summary_from, summary_to)
-    summary = (
-        text[starts[summary_from] : starts[summary_to - 1] + len(lines[summary_to - 1].text)]
-        if (summary_to > summary_from)
-        else None
-    )
-    return tuple(_factors(lines, starts, text, heads, roles, (summary_from - 1, summary_to))), summary
+    """The risk factors of a section's lines, whose text is the lines joined by line feeds, and its summary.
+
+    A section without any subcaption is one risk factor without one.
+    """
+    outline = _Outline(lines, bulleted=False)
+    factors = outline.factors()
+    if sum(f.end - f.start for f in factors) < _ENOUGH * len(outline.text):
+        other = _Outline(lines, bulleted=True)
+        others = other.factors()
+        if sum(f.end - f.start for f in others) > sum(f.end - f.start for f in factors):
+            outline, factors = other, others
+    if not factors:
+        return (RiskFactor(None, None, outline.text, 0, len(outline.text)),), outline.summary
+    return tuple(factors), outline.summary
 
 
-def _head(index: int, line: Line) -> _Head | None:
+class _Outline:
+    """The headings of a section and what each of them is."""
+
+    def __init__(self, lines: Sequence[Line], *, bulleted: bool) -> None:
+        self._lines = lines
+        self._starts: list[int] = []
+        position = 0
+        for line in lines:
+            self._starts.append(position)
+            position += len(line.text) + 1
+        self.text = "\n".join(line.text for line in lines)
+        found = (_head(index, line, bulleted) for index, line in enumerate(lines))
+        self._heads = {head.line: head for head in found if head is not None}
+        self._summary = self._find_summary()
+        self._roles = self._find_roles()
+
+    @property
+    def summary(self) -> str | None:
+        """The section's own summary of principal risks."""
+        first, after = self._summary
+        if after <= first + 1:
+            return None
+        return self.text[self._starts[first + 1] : self._end(after - 1)]
+
+    def _end(self, index: int) -> int:
+        return self._starts[index] + len(self._lines[index].text)
+
+    def _find_summary(self) -> tuple[int, int]:
+        """The lines of the summary with its heading; (0, 0) where there is none."""
+        for index in self._heads:
+            if len(self._lines[index].text) < _LONGEST_GROUP and _SUMMARY.fullmatch(self._lines[index].text):
+                return index, self._summary_end(index + 1)
+        return 0, 0
+
+    def _summary_end(self, start: int) -> int:
+        seen: set[str] = set()
+        listed = False
+        for index in range(start, len(self._lines)):
+            text = self._lines[index].text
+            head = self._heads.get(index)
+            if head is not None and not head.run_in:
+                if text.lower() in seen or _SECTION_TITLE.fullmatch(text) or (listed and self._opens(index)):
+                    return index
+                seen.add(text.lower())
+            elif _BULLET.match(text):
+                listed = True
+        return start
+
+    def _opens(self, index: int) -> bool:
+        """Whether a body, and not an entry of the summary, follows a heading."""
+        if index + 1 >= len(self._lines) or index + 1 in self._heads:
+            return False
+        text = self._lines[index + 1].text
+        return len(text) > _OPENS_BODY and not _BULLET.match(text)
+
+    def _find_roles(self) -> dict[int, str]:
+        """For each heading outside the summary: "group", "subcaption" or "inner"."""
+        kept = [
+            head
+            for index, head in self._heads.items()
+            if not (self._summary[0] <= index < self._summary[1]) and not self._is_title(index)
+        ]
+        following = {head.line: kept[i + 1] if i + 1 < len(kept) else None for i, head in enumerate(kept)}
+        opens = {
+            line: head is not None and head.line == line + 1 and not self._heads[line].run_in
+            for line, head in following.items()
+        }
+        captions = _caption_kinds(kept, opens)
+        groups = {head.kind for head in kept if not head.sentence and (opens[head.line] or head.names_risks)}
+        return {head.line: _role(head, opens[head.line], captions, groups) for head in kept}
+
+    def _is_title(self, index: int) -> bool:
+        text = self._lines[index].text
+        return len(text) < _LONGEST_GROUP and _SECTION_TITLE.fullmatch(text) is not None
+
+    def factors(self) -> list[RiskFactor]:
+        """The risk factors under subcaptions; introductions belong to none."""
+        found: list[RiskFactor] = []
+        group: str | None = None
+        caption: str | None = None
+        begin = end = 0
+        for index, line in enumerate(self._lines):
+            role = self._roles.get(index)
+            ends = role in ("group", "subcaption") or self._summary[0] <= index < self._summary[1]
+            if ends or self._is_title(index):
+                if caption is not None and end > begin:
+                    found.append(RiskFactor(group, caption, self.text[begin:end], begin, end))
+                    caption = None
+                head = self._heads.get(index)
+                if head is None or role is None:
+                    caption = None
+                elif role == "group":
+                    group, caption = head.text, None
+                else:
+                    split = caption is not None and not _SENTENCE_END.search(caption)
+                    caption = f"{caption} {head.text}" if split else head.text
+                    begin = self._starts[index] + _body_offset(head, line.text)
+                    end = self._end(index) if head.run_in else begin
+                continue
+            if caption is not None:
+                begin = begin if end > begin else self._starts[index]
+                end = self._end(index)
+        if caption is not None and end > begin:
+            found.append(RiskFactor(group, caption, self.text[begin:end], begin, end))
+        return found
+
+
+def _body_offset(head: _Head, text: str) -> int:
+    """Where the body begins after a run-in subcaption; the line's end for a heading on its own line."""
+    after = text[head.length :]
+    return len(text) - len(after.lstrip(" .:;\u2013\u2014-"))
+
+
+def _caption_kinds(heads: Sequence[_Head], opens: dict[int, bool]) -> set[int]:
+    """The kinds of type that subcaptions have: those of sentences, else the most frequent one before bodies."""
+    total = Counter(head.kind for head in heads)
+    sentences = Counter(head.kind for head in heads if head.sentence)
+    kinds = {kind for kind, count in total.items() if sentences[kind] * 2 >= count and sentences[kind]}
+    if not kinds:
+        topics = Counter(head.kind for head in heads if not opens[head.line] and not head.names_risks)
+        kinds = {kind for kind, _ in topics.most_common(1)}
+    return kinds
+
+
+def _role(head: _Head, opens: bool, captions: set[int], groups: set[int]) -> str:
+    if head.sentence:
+        return "subcaption" if head.kind in captions else "inner"
+    if opens or (head.names_risks and (not head.run_in or head.text.isupper())):
+        return "group"
+    if head.kind in captions:
+        return "subcaption"
+    return "group" if head.kind in groups and not head.run_in else "inner"
+
+
+def _head(index: int, line: Line, bulleted: bool) -> _Head | None:
+    """The heading that a line is or begins with; bulleted ones only where they are asked for."""
     text = line.text
     begin = match.end() if (match := _BULLET.match(text)) else 0
-    if begin and begin == len(text):
+    kind, end = _emphasis(line, begin)
+    if not kind:
+        return _capital_head(index, line)
+    caption = text[begin:end].strip()
+    if _WORD.search(text, end) is None:
+        if len(text) > _LONGEST_HEADING:
+            return None
+        head = _Head(index, len(text), kind | _CAPITALS * text.isupper(), text[begin:].strip())
+        return head if not begin or bulleted or head.sentence else None
+    closes = caption[-1:] in tuple(".:?!\u2013\u2014-") or text[end:].lstrip()[:1] in tuple("\u2013\u2014-:.")
+    if (begin and not bulleted) or not _MINIMUM_RUN_IN <= len(caption) <= _LONGEST_HEADING or not closes:
         return None
-    kind = None
-    end = begin
+    end += text[end : end + 1] == "."
+    return _Head(index, end, kind | _RUN_IN, text[begin:end].strip())
+
+
+def _emphasis(line: Line, begin: int) -> tuple[int, int]:
+    """The type that a line has from `begin` on, and where it ends; no type where it begins plain."""
+    kind, end = 0, begin
     for run_start, run_end, flags in line.runs:
-        if run_end <= begin:
+        if run_end <= begin or _WORD.search(line.text, max(run_start, begin), run_end) is None:
             continue
-        if not any(c.isalnum() for c in text[max(run_start, begin) : run_end]):
-            if kind is not None:
-                end = run_end
-            continue
-        if kind is None:
-            if not flags & TYPE:
-                break
+        if not kind:
             kind = flags & TYPE
-        elif flags & TYPE != kind and not (flags & kind):
+        elif not flags & kind:
+            break
+        if not kind:
             break
         end = run_end
-    if kind is None:
-        return _capital_head(index, line)
-    whole = not any(c.isalnum() for c in text[end:])
-    caption = text[begin:end].strip()
-    if whole:
-        if begin or len(text) > _LONGEST_HEADING:
-            return None
-        return _Head(index, len(text), kind | (8 if text.isupper() else 0), False, caption)
-    if begin or len(caption) < _MINIMUM_RUN_IN or not _closes(caption, text[end:]):
-        return None
-    return _Head(index, end, kind | 16, True, caption)
+    return kind, end
 
 
 def _capital_head(index: int, line: Line) -> _Head | None:
     """A short line in capitals is a heading even in plain type."""
     text = line.text
-    if text.isupper() and 6 < len(text) < 200 and not line.table and sum(c.isalpha() for c in text) > len(text) / 2:
-        return _Head(index, len(text), 8, False, text)
+    if len(text) in _CAPITAL_LINE and text.isupper() and not line.table:
+        letters = sum(character.isalpha() for character in text)
+        return _Head(index, len(text), _CAPITALS, text) if letters * 2 > len(text) else None
     return None
-
-
-def _closes(caption: str, after: str) -> bool:
-    """Whether emphasis at a line's beginning ends as a subcaption does: at a full stop, colon or dash."""
-    return caption[-1] in ".:?!\u2013\u2014-" or after.lstrip()[:1] in tuple("\u2013\u2014-:.")
-
-
-def _summary(lines: Sequence[Line], heads: dict[int, _Head]) -> tuple[int, int]:
-    """The lines of the section's own summary, without its heading; (0, 0) where there is none."""
-    for index in heads:
-        if _SUMMARY.fullmatch(lines[index].text):
-            return index + 1, _summary_end(lines, heads, index + 1)
-    return 0, 0
-
-
-def _summary_end(lines: Sequence[Line], heads: dict[int, _Head], start: int) -> int:
-    seen: set[str] = set()
-    listed = False
-    for index in range(start, len(lines)):
-        text = lines[index].text
-        if index in heads and not heads[index].run_in:
-            key = text.lower()
-            following = lines[index + 1] if index + 1 < len(lines) else None
-            opens = following is not None and len(following.text) > 300 and not _BULLET.match(following.text)
-            if key in seen or _SECTION_TITLE.fullmatch(text) or (listed and opens):
-                return index
-            seen.add(key)
-        elif _BULLET.match(text):
-            listed = True
-    return start
-
-
-def _roles(lines: Sequence[Line], heads: dict[int, _Head], summary_from: int, summary_to: int) -> dict[int, str]:
-    """For each head outside the summary: "group", "subcaption" or "inner"."""
-    kept = [
-        head
-        for index, head in heads.items()
-        if not (summary_from - 1 <= index < summary_to) and not _SECTION_TITLE.fullmatch(lines[index].text)
-    ]
-    by_kind: dict[int, list[_Head]] = {}
-    for head in kept:
-        by_kind.setdefault(head.kind, []).append(head)
-    captions = {kind for kind, members in by_kind.items() if sum(h.sentence for h in members) * 2 >= len(members)}
-    roles: dict[int, str] = {}
-    for position, head in enumerate(kept):
-        follower = kept[position + 1] if position + 1 < len(kept) else None
-        opens = follower is not None and follower.line == head.line + 1
-        if head.sentence:
-            role = "subcaption" if head.kind in captions or not captions else "inner"
-        elif opens or (_RISK_GROUP.match(head.text) and not head.run_in):
-            role = "group"
-        elif captions and head.kind not in captions:
-            role = "inner"
-        else:
-            role = "subcaption"
-        roles[head.line] = role
-    return roles
-
-
-def _factors(
-    lines: Sequence[Line],
-    starts: Sequence[int],
-    text: str,
-    heads: dict[int, _Head],
-    roles: dict[int, str],
-    summary: tuple[int, int],
-) -> list[RiskFactor]:
-    factors: list[RiskFactor] = []
-    group: str | None = None
-    caption: str | None = None
-    begin: int | None = None
-    last = 0
-
-    def close() -> None:
-        nonlocal begin
-        if begin is not None and last > begin:
-            factors.append(RiskFactor(group, caption, text[begin:last], begin, last))
-        begin = None
-
-    for index, line in enumerate(lines):
-        role = roles.get(index)
-        if summary[0] <= index < summary[1] or _SECTION_TITLE.fullmatch(line.text):
-            close()
-            continue
-        if role == "group":
-            close()
-            group, caption = heads[index].text, None
-            continue
-        if role == "subcaption":
-            close()
-            caption = heads[index].text
-            if heads[index].run_in:
-                offset = heads[index].length
-                offset += len(line.text[offset:]) - len(line.text[offset:].lstrip(" .:;\u2013\u2014-"))
-                begin = starts[index] + offset
-                last = starts[index] + len(line.text)
-            continue
-        if begin is None:
-            begin = starts[index]
-        last = starts[index] + len(line.text)
-    close()
-    return factors
