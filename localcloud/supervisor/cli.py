@@ -132,7 +132,8 @@ def _up(options: argparse.Namespace) -> int:
         with _stoppable(), _cloud(options) as cloud:
             cloud.start(with_dagster=not options.no_dagster)
             _print_table(instance.read(cloud.layout))
-            _say("running; Ctrl-C stops it all")
+            _say("all is ready; Ctrl-C here, or `make down`, stops it")
+            cloud.declare_ready()
             cloud.watch()
     except Stopped:
         _say("stopped")
@@ -176,10 +177,8 @@ def _follow(process: subprocess.Popen[bytes], layout: Layout, log: Path) -> int:
             ready = record is not None and record.ready and record.pid == process.pid
             sys.stdout.write(words.read())
             sys.stdout.flush()
-            if code is not None:
-                return 1
-            if ready:
-                return 0
+            if ready or code is not None:
+                return 0 if ready else 1
             time.sleep(POLL_SECONDS)
 
 
@@ -208,7 +207,10 @@ def _status(options: argparse.Namespace) -> int:
     if holder is None:
         _say(f"nothing is running on {layout.state}; `make up` starts it")
         return 1
-    return 0 if _print_table(holder) else 1
+    healthy = _print_table(holder)
+    if not holder.ready:
+        _say("it is still starting")
+    return 0 if healthy and holder.ready else 1
 
 
 def _print_table(record: Instance | None) -> bool:
@@ -220,9 +222,8 @@ def _print_table(record: Instance | None) -> bool:
     for each in record.services:
         health = "ok" if healthy[each.name] else "no answer"
         _print(f"{each.name:<12}{each.url:<26}{each.pid:>8}  {health:<12}{each.what}")
-    state = "" if record.ready else " It is still starting."
-    _print(f"Filings: {record.edgar}. Supervisor: process {record.pid}.{state} {STAND_INS}")
-    return record.ready and all(healthy.values())
+    _print(f"Filings: {record.edgar}. Supervisor: process {record.pid}. {STAND_INS}")
+    return all(healthy.values())
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -233,6 +234,7 @@ def _run(options: argparse.Namespace) -> int:
         return run_command(options.command, settings, os.environ)
     with _stoppable(), _cloud(options) as cloud:
         settings = cloud.start(with_dagster=False)
+        cloud.declare_ready()
         return run_command(options.command, settings, os.environ)
 
 

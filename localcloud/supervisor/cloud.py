@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+from databricks.sdk.errors.base import DatabricksError
 
 from localcloud.seed.aws import AwsAccount, Root, seed_account
 from localcloud.seed.base_model import upload_base_model
@@ -62,14 +66,19 @@ class Cloud:
         if self.edgar.kind != "live":
             self._start(catalogue.edgar(corpus.prepare(self.edgar, self.layout)))
         root = self._root(files)
-        account = seed_account(root, files)
+        with self._seeding("aws"):
+            account = seed_account(root, files)
         self._start(catalogue.databricks())
-        settings = self._seed(root, files, account)
+        with self._seeding("databricks"):
+            settings = self._seed(root, files, account)
         shutil.copyfile(DAGSTER_CONFIGURATION, self.layout.dagster_home / "dagster.yaml")
         if with_dagster:
             self._start(catalogue.dagster(settings))
-        self.claim.publish(tuple(running.record() for running in self._running), ready=True)
         return settings
+
+    def declare_ready(self) -> None:
+        """Tells other processes that all services answer and are seeded."""
+        self._publish(ready=True)
 
     def watch(self) -> None:
         """Returns never; raises LocalCloudError when a service ends by itself."""
@@ -97,9 +106,21 @@ class Cloud:
         started = time.monotonic()
         running = RunningService(service, self.layout.logs / f"{service.name}.log")
         self._running.append(running)
-        self.claim.publish(tuple(each.record() for each in self._running), ready=False)
+        self._publish(ready=False)
         running.wait_until_healthy()
         self.say(f"{service.what} answers at {service.url} ({time.monotonic() - started:.1f} s)")
+
+    def _publish(self, *, ready: bool) -> None:
+        self.claim.publish(tuple(each.record() for each in self._running), ready=ready)
+
+    @contextmanager
+    def _seeding(self, service: str) -> Iterator[None]:
+        """Turns a refusal by a service into an error that names the service's log."""
+        try:
+            yield
+        except (BotoCoreError, ClientError, DatabricksError) as error:
+            log = self.layout.logs / f"{service}.log"
+            raise LocalCloudError(f"Seeding failed: {error}. The server's own words are in {log}.") from error
 
     def _root(self, files: CredentialFiles) -> Root:
         key = AccessKey.read(files.root)
