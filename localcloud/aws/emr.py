@@ -56,12 +56,16 @@ class LocalEMRServerlessBackend(models.EMRServerlessBackend):  # type: ignore[mi
         label = given["release_label"]
         if not RELEASE.fullmatch(label):
             raise ValidationException(f"release label '{label}' does not exist")
+        token = f"application/{given.get('client_token')}"
+        if token in self.tokens:
+            return self.get_application(self.tokens[token])
         application = super().create_application(**{**given, "release_label": MOTO_RELEASE})
         application.release_label = label
         application.monitoring_configuration = monitoring_configuration or {}
         application.architecture = architecture or "X86_64"
         application.created_at = application.updated_at = utcnow()
         application.state = "CREATED"
+        self.tokens[token] = application.id
         return application
 
     def start_job_run(self, *, retry_policy: Any = None, mode: Any = None, **given: Any) -> Any:
@@ -131,6 +135,8 @@ class LocalEMRServerlessBackend(models.EMRServerlessBackend):  # type: ignore[mi
             process = JobProcess(job.argv, env=job.environment, cwd=folder, sink=output.add)
             with self.platform.running(process):
                 self.processes[run.id] = process
+                if run.state == "CANCELLING":  # asked for before there was a process to tell
+                    process.terminate()
                 code = process.wait(run.execution_timeout_minutes * 60)
                 timed_out = code is None
                 if code is None:

@@ -152,7 +152,7 @@ class Platform:
             inherited["JAVA_HOME"] = str(self.settings.java_home)
         return {"LANG": "C.UTF-8", **inherited, "HOME": str(home), "TMPDIR": str(private_folder(home / "tmp"))}
 
-    def run_in_background(self, name: str, work: Callable[[], None]) -> None:
+    def run_in_background(self, name: str, work: Callable[[], object]) -> None:
         """Run a job's thread."""
         threading.Thread(target=work, name=name, daemon=True).start()
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar
 
-import xmltodict
+import xmltodict  # type: ignore[import-untyped]
 from moto import settings
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
@@ -98,6 +98,7 @@ class StoredKey(models.FakeKey):  # type: ignore[misc]
 
     store: ClassVar[BodyStore]
     _body: str | None = None
+    _etag: str | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -26,7 +26,7 @@ class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
     runner: ClassVar[Runner]
     _url_module = urls
 
-    def create_training_job(self, request: dict[str, Any]) -> str:  # type: ignore[override]
+    def create_training_job(self, request: dict[str, Any]) -> str:
         """CreateTrainingJob: check the request, note the job and start it; returns its ARN."""
         name = request["TrainingJobName"]
         arn = f"arn:aws:sagemaker:{self.region_name}:{self.account_id}:training-job/{name.lower()}"

@@ -279,7 +279,7 @@ def _unknown_key(signature: Signature) -> RefusedError:
 
 def _request_context(call: Call, caller: Caller, now: dt.datetime) -> dict[str, tuple[str, ...]]:
     """The global condition keys of a call. Loopback stands for the TLS endpoint, so SecureTransport is true."""
-    context = {
+    context: dict[str, tuple[str, ...]] = {
         "aws:principalarn": (caller.principal.matches[-1],),
         "aws:principalaccount": (caller.principal.account or "",),
         "aws:principaltype": ("Account" if caller.is_root else "User" if caller.user else "AssumedRole",),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-import xmltodict
+import xmltodict  # type: ignore[import-untyped]
 
 from localcloud.aws.iam.policy import Demand
 from localcloud.aws.wire import Call, RefusedError
@@ -100,7 +100,9 @@ def _s3(call: Call) -> Iterator[Demand]:
 
 def _s3_context(call: Call) -> dict[str, tuple[str, ...]]:
     listing = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys"}
-    found = {name: (str(call.params[key]),) for key, name in listing.items() if key in call.params}
+    found: dict[str, tuple[str, ...]] = {
+        name: (str(call.params[key]),) for key, name in listing.items() if key in call.params
+    }
     if call.operation.startswith("ListObject"):
         found.setdefault("s3:prefix", ("",))
     headers = {
