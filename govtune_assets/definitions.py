@@ -64,12 +64,13 @@ def _resources(settings: Settings) -> dict[str, Any]:
 
 
 def _configurations(settings: Settings) -> list[TrainingConfiguration]:
-    known = load_all()
+    known = load_all(settings.training_configuration_folder)
     wanted = settings.training_configurations or tuple(known)
     unknown = sorted(set(wanted) - set(known))
     if unknown:
         raise ValueError(
-            f"GOVTUNE_TRAINING_CONFIGURATIONS names {', '.join(unknown)}; train/configs/ has {', '.join(known)}."
+            f"GOVTUNE_TRAINING_CONFIGURATIONS names {', '.join(unknown)} "
+            f"which {settings.training_configuration_folder} lacks; it has {', '.join(known)}."
         )
     return [known[name] for name in wanted]
 

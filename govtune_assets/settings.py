@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from govtune_assets.partitions import FISCAL_YEARS
+from train.config import CONFIGS
 
 CsvTuple = Annotated[tuple[str, ...], NoDecode]
 
@@ -55,6 +56,9 @@ class Settings(BaseSettings):
 
     sagemaker_role_arn: str = Field("", description="Execution role of training jobs; no rights on tables.")
     training_image: str = Field("", description="Training container; empty: the release pinned in the code.")
+    training_configuration_folder: Path = Field(
+        CONFIGS, description="Folder of training configurations, one YAML file each."
+    )
     base_model_uris: dict[str, str] = Field(
         {},
         description="JSON object: configuration name to the S3 folder of its base weights; others come from the hub.",

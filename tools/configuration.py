@@ -1,0 +1,77 @@
+"""Writes docs/configuration.md from the settings' own descriptions: `python -m tools.configuration`."""
+
+import sys
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from govtune_assets.settings import Settings
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
+
+HEAD = """# Configuration
+
+One typed object, `govtune_assets/settings.py`, holds every setting; each is an environment variable. Lists are
+separated by commas. This page is written from it: `python -m tools.configuration`.
+
+AWS addresses and credentials are read by boto3 itself: `AWS_PROFILE`, `AWS_CONFIG_FILE`,
+`AWS_SHARED_CREDENTIALS_FILE`, `AWS_ENDPOINT_URL`, or the role of the machine. No secret is a setting: the service
+principals' client ids and secrets are JSON objects `{"client_id": …, "client_secret": …}` in AWS Secrets Manager.
+
+| variable | default | what it is |
+|---|---|---|
+"""
+
+TAIL = """
+## One machine
+
+`make up` and `make demo` write these variables into `settings.env` in the state folder (mode 0600) and set them for
+Dagster. Their own options:
+
+| variable | default | what it is |
+|---|---|---|
+| `GOVTUNE_STATE` | `.govtune` | folder of the local cloud's state |
+| `GOVTUNE_AWS_PORT` | 4570 | port of the local AWS |
+| `GOVTUNE_DATABRICKS_PORT` | 4571 | port of the local Databricks workspace |
+| `GOVTUNE_EDGAR_PORT` | 4572 | port of the EDGAR replica |
+| `GOVTUNE_DAGSTER_PORT` | 3000 | port of the Dagster UI |
+
+`make demo EDGAR=sample` (default) serves the project's fictional companies, `EDGAR=<folder>` any folder in EDGAR's
+layout, `EDGAR=live CONTACT='Name name@example.com'` the SEC itself.
+
+## Production
+
+Set at least: `GOVTUNE_DATABRICKS_HOST`, `GOVTUNE_CATALOG`, `GOVTUNE_LAKE_BUCKET`, `GOVTUNE_WORK_BUCKET`,
+`GOVTUNE_EMR_APPLICATION_ID`, `GOVTUNE_EMR_ROLE_ARN`, `GOVTUNE_SAGEMAKER_ROLE_ARN`, `GOVTUNE_KMS_KEY_ARN`,
+`GOVTUNE_SUBNETS`, `GOVTUNE_SECURITY_GROUPS`, `GOVTUNE_EDGAR_USER_AGENT` and the five `GOVTUNE_PRINCIPAL_*`, and
+`GOVTUNE_SPARK_JARS` with the S3 addresses of the Unity Catalog jars, which the EMR release lacks. Then
+`govtune access plan` shows the grants that the catalog lacks, and `govtune access apply` makes them.
+Choose `GOVTUNE_TRAINING_CONFIGURATIONS=ministral-3-3b` for `mistralai/Ministral-3-3B-Instruct-2512`.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    rows = [
+        f"| `GOVTUNE_{name.upper()}` | {_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return HEAD + "\n".join(rows) + "\n" + TAIL
+
+
+def _default(value: object) -> str:
+    if value is PydanticUndefined or value in ("", (), {}):
+        return ""
+    if isinstance(value, Path) and value.is_absolute():
+        return f"`{value.relative_to(TARGET.parent.parent)}`"
+    return f"`{value}`"
+
+
+def main() -> int:
+    """Write the page."""
+    TARGET.write_text(render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
