@@ -1,4 +1,4 @@
-"""The AWS side: buckets, key, network, roles, users and the Spark application."""
+"""The AWS side: buckets, key, roles, users and the Spark application."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ class AwsAccount:
 
     key_arn: str
     emr_application_id: str
-    subnets: tuple[str, ...]
-    security_groups: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,6 @@ def seed_account(root: Root, files: CredentialFiles) -> AwsAccount:
     """Creates what is missing in the account and writes the users' access keys into their files."""
     _seed_buckets(root.client("s3"))
     key_arn = _seed_key(root.client("kms"))
-    subnets, groups = _seed_network(root.client("ec2"))
     iam = root.client("iam")
     _seed_user(iam, names.CATALOG_USER, policies.assume_catalog_role())
     _seed_role(iam, names.CATALOG_ROLE, policies.trust_user(names.CATALOG_USER), policies.unity_catalog())
@@ -63,7 +60,7 @@ def seed_account(root: Root, files: CredentialFiles) -> AwsAccount:
     application_id, application_arn = _seed_application(root.client("emr-serverless"))
     _seed_user(iam, names.DAGSTER_USER, policies.dagster(key_arn, application_arn))
     _write_keys(iam, files)
-    return AwsAccount(key_arn, application_id, subnets, groups)
+    return AwsAccount(key_arn, application_id)
 
 
 def _seed_buckets(s3: Client) -> None:
@@ -85,25 +82,6 @@ def _seed_key(kms: Client) -> str:
     metadata = kms.create_key(Description="Volumes and artifacts of training jobs.")["KeyMetadata"]
     kms.create_alias(AliasName=names.KEY_ALIAS, TargetKeyId=metadata["KeyId"])
     return str(metadata["Arn"])
-
-
-def _seed_network(ec2: Client) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """A VPC with one private subnet and one security group that lets HTTPS out."""
-    named = [{"Name": "tag:Name", "Values": [names.NETWORK]}]
-    subnets = ec2.describe_subnets(Filters=named)["Subnets"]
-    if subnets:
-        in_vpc = [{"Name": "vpc-id", "Values": [subnets[0]["VpcId"]]}]
-        in_vpc.append({"Name": "group-name", "Values": [names.NETWORK]})
-        groups = ec2.describe_security_groups(Filters=in_vpc)["SecurityGroups"]
-        if groups:
-            return (subnets[0]["SubnetId"],), (groups[0]["GroupId"],)
-    vpc = ec2.create_vpc(CidrBlock="10.40.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.40.0.0/24")["Subnet"]["SubnetId"]
-    ec2.create_tags(Resources=[vpc, subnet], Tags=[{"Key": "Name", "Value": names.NETWORK}])
-    group = ec2.create_security_group(
-        GroupName=names.NETWORK, Description="Training jobs: HTTPS out, nothing in.", VpcId=vpc
-    )["GroupId"]
-    return (subnet,), (group,)
 
 
 def _seed_role(iam: Client, role: str, trust: policies.Document, policy: policies.Document) -> None:

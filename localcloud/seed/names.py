@@ -16,7 +16,10 @@ CATALOG_ROLE = "govtune-unity-catalog"
 KEY_ALIAS = "alias/govtune"
 EMR_APPLICATION = "govtune"
 EMR_RELEASE = "emr-spark-8.0.0"
-NETWORK = "govtune"
+# A training job must name where in a network it runs; here it is a process of this machine, so nothing stands
+# behind these ids but their shape.
+SUBNETS = ("subnet-0000000000000000a",)
+SECURITY_GROUPS = ("sg-0000000000000000a",)
 
 CATALOG = "govtune"
 STORAGE_CREDENTIAL = "govtune"
