@@ -162,6 +162,12 @@ class StoredBucket(models.FakeBucket):  # type: ignore[misc]
         return PermissionResult.NEUTRAL
 
 
+class LocalS3Backend(models.S3Backend):  # type: ignore[misc]
+    """Buckets; moto's own would load its url map anew, without the extended answers."""
+
+    _url_module = urls
+
+
 class LocalS3Response(responses.S3Response):  # type: ignore[misc]
     """S3 answers: bodies are streamed, and keys that the caller may not delete are answered one by one."""
 
@@ -212,6 +218,7 @@ def install(store: BodyStore) -> None:
     settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME = True  # the bucket is always in the path: one reading of every request
     models.FakeKey = StoredKey
     models.FakeBucket = StoredBucket
+    models.s3_backends.backend = LocalS3Backend
     dispatch = {
         "bucket_dispatch": LocalS3Response.bucket_dispatch,
         "ambiguous_dispatch": LocalS3Response.ambiguous_dispatch,

@@ -24,6 +24,7 @@ from botocore.config import Config
 ACCOUNT = "123456789012"
 ROOT_KEY = {"access_key_id": "AKIATESTROOTKEY00000", "secret_access_key": "a-root-secret-for-tests-only"}
 READY_SECONDS = 60
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @dataclass
@@ -56,10 +57,11 @@ class LocalAws:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
+        options = ["--port", str(self.port), "--state", str(self.state), "--root-credentials", str(root)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "localcloud.aws", "--port", str(self.port)]
-                + ["--state", str(self.state), "--root-credentials", str(root)],
+                [sys.executable, "-m", "localcloud.aws", *options],
+                cwd=CHECKOUT,
                 env={**os.environ, "A_SECRET_OF_THE_SERVER": "never-in-a-job", **self.options},
                 stdout=log,
                 stderr=log,
