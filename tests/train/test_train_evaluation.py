@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import make_rows
+from tiny import make_rows
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train.data import encode, parse_row

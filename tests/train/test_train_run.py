@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import RunTraining, make_rows, tiny_configuration
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
+from tiny import RunTraining, make_rows, tiny_configuration
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train.files import folder_digest

@@ -135,3 +135,14 @@ def test_metric_definitions_are_within_the_limits_of_the_service() -> None:
     assert len(METRIC_DEFINITIONS) <= 40
     assert all(len(definition["Name"]) <= 255 for definition in METRIC_DEFINITIONS)
     assert all(len(definition["Regex"]) <= 500 for definition in METRIC_DEFINITIONS)
+
+
+def test_the_container_gets_the_versions_of_the_lock() -> None:
+    root = Path(__file__).parents[2]
+
+    def pins(path: Path) -> set[str]:
+        return {text for text in path.read_text().splitlines() if re.match(r"\w[\w.-]*==", text)}
+
+    assert pins(root / "train" / "requirements.txt") <= pins(root / "constraints" / "training.txt")
+    lock = (root / "constraints" / "training.txt").read_text()
+    assert not re.search(r"https?://|--index|--find-links", lock)
