@@ -87,7 +87,9 @@ _LAYOUT_BLOCKS = 2
 _LONGEST_NAME = 300  # characters of an anchor or link worth keeping
 _LONGEST_STYLE = 2000  # characters of a style attribute that are read
 _LONGEST_SHEET = 500_000  # characters of a style sheet that are read
-_MAX_NODES = 3_000_000  # tags and attributes: a tree of these stays under a gigabyte
+_MAX_NODES = 2_000_000  # tags and attributes: a tree of these stays well under a gigabyte
+_MAX_LINES = 250_000  # a hundred times what a long filing has
+_MAX_ATTRIBUTES = 1000  # words in one tag: the parser's time grows with the square of a tag's attributes
 
 
 @dataclass(slots=True)
@@ -202,9 +204,21 @@ def parse(document: bytes) -> etree._Element | None:
 def _bounded(document: bytes) -> bytes:
     """The first document of a submission, cut where its size or its count of tags and attributes would not fit."""
     first, _, _ = document[:MAX_BYTES].replace(b"\0", b" ").partition(b"</DOCUMENT>")
-    while (nodes := first.count(b"<") + first.count(b"=")) > _MAX_NODES:
+    while (nodes := max(first.count(b"<") + first.count(b"="), first.count(b">"))) > _MAX_NODES:
         first = first[: min(len(first) - 1, len(first) * _MAX_NODES // nodes)]
-    return first
+    return _without_vast_tags(first)
+
+
+def _without_vast_tags(document: bytes) -> bytes:
+    """The document without tags of more attributes than any real one has."""
+    pieces = document.split(b">")
+    vast = False
+    for index, piece in enumerate(pieces):
+        at = piece.find(b"<") if len(piece) > 2 * _MAX_ATTRIBUTES else -1
+        if at >= 0 and piece[at : at + 2] != b"<!" and len(piece[at:].split(None, _MAX_ATTRIBUTES)) > _MAX_ATTRIBUTES:
+            pieces[index] = piece[:at] + b"<br"
+            vast = True
+    return b">".join(pieces) if vast else document
 
 
 def _encoding(document: bytes) -> str:
@@ -259,6 +273,8 @@ class _Flattener:
                     walk.skip_subtree()
             else:
                 self._close(tag, element)
+            if len(self._out) == _MAX_LINES:
+                break
         self._break()
         return self._out
 
@@ -358,7 +374,7 @@ class _Flattener:
         if not self._parts:
             return
         text = "".join(self._parts).rstrip()
-        if text:
+        if text and len(self._out) < _MAX_LINES:
             table = self._tables[-1] if self._tables else 0
             runs = [(start, min(end, len(text)), kind) for start, end, kind in self._runs if start < len(text)]
             self._out.append(Line(text, runs, self._page, table, self._center, self._links, self._ids))
