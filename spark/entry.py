@@ -64,7 +64,12 @@ def report(pipes: PipesContext) -> None:
     except Exception as error:
         traceback.print_exc()
         raise JobFailed(describe(error)) from None
-    pipes.report_asset_materialization(metadata=dict(result.metadata), data_version=result.data_version)
+    metadata = {
+        # Pipes infers the type of plain values; mappings and lists have to be called JSON.
+        name: {"type": "json", "raw_value": value} if isinstance(value, Mapping | list) else value
+        for name, value in result.metadata.items()
+    }
+    pipes.report_asset_materialization(metadata=metadata, data_version=result.data_version)
 
 
 def main() -> int:

@@ -58,18 +58,7 @@ class MerkleTree:
 
 def merkle_root(digests: Iterable[bytes]) -> str:
     """Return the root over the digests, in hex, in whatever order they come."""
-    return merkle_root_of_sorted(sorted(digests))
-
-
-def merkle_root_of_sorted(digests: Iterable[bytes]) -> str:
-    """Return the root over digests that come in ascending order, reading them once.
-
-    Raises ValueError when one is smaller than the one before it.
-    """
-    tree, last = MerkleTree(), b""
-    for digest in digests:
-        if digest < last:
-            raise ValueError("digests must come in ascending order")
+    tree = MerkleTree()
+    for digest in sorted(digests):
         tree.add(digest)
-        last = digest
     return tree.root()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,13 @@ def size_in_bytes(rows: DataFrame) -> int:
     return int(files.agg(F.coalesce(F.sum("file_size"), F.lit(0))).first()[0])
 
 
-def counts(rows: DataFrame, column: str) -> dict[str, int]:
-    """Return the number of rows by a column's values, in order of the values."""
-    counted = rows.groupBy(column).count().collect()
-    return {str(value): int(count) for value, count in sorted((row[0], row[1]) for row in counted)}
+def counts(rows: DataFrame, *columns: str) -> list[dict[str, int]]:
+    """Return for each column the number of rows by its values, in order of the values, in one pass."""
+    groups = rows.groupBy(*columns).count().collect()
+    found = []
+    for place in range(len(columns)):
+        by_value: Counter[str] = Counter()
+        for group in groups:
+            by_value[str(group[place])] += int(group["count"])
+        found.append(dict(sorted(by_value.items())))
+    return found

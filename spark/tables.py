@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from spark.credentials import hadoop_options
+from spark.digests import content_root
 from spark.errors import JobError
 from unitydoor.catalog import Catalog, Table
 from unitydoor.columns import from_spark_json
@@ -33,6 +34,15 @@ class TableSpec:
     schema: StructType
     comment: str
     partition_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows as they stand in a table at one Delta version, and the Merkle root over all their columns."""
+
+    rows: DataFrame
+    version: int
+    digest: str
 
 
 class Tokens(Protocol):
@@ -97,13 +107,35 @@ class GovernedTables:
         columns = from_spark_json(spec.schema.json(), spec.partition_by)
         self._catalog.create_external_delta_table(spec.name, spec.location, columns, comment=spec.comment)
 
-    def overwrite(self, name: str, rows: DataFrame, *, where: str | None, commit: str) -> None:
-        """Replace the table's rows, or those that `where` selects, in one commit that carries the text `commit`."""
+    def replace(self, name: str, rows: DataFrame, *, where: str | None, commit: str) -> Written:
+        """Make `rows` the table's rows, or those that `where` selects; nothing is written when they are already.
+
+        The commit, if there is one, carries the text `commit`. What comes back is the table as read back.
+
+        Raises:
+            JobError: the table then holds other rows than were given: another writer was at it.
+        """
+        wanted = content_root(rows, rows.columns)
+        there = self._written(name, where)
+        if there.digest == wanted:
+            return there
         access = self._access(name, "READ_WRITE")
         writer = rows.write.format("delta").mode("overwrite").options(**access.options)
         if where is not None:
             writer = writer.option("replaceWhere", where)
         writer.option("userMetadata", commit).save(access.location)
+        written = self._written(name, where)
+        if written.digest != wanted:
+            raise JobError(
+                f"{name} at v{written.version} holds other rows than were written ({written.digest}, not {wanted}): "
+                "another job writes it too; run one at a time"
+            )
+        return written
+
+    def _written(self, name: str, where: str | None) -> Written:
+        version = self.version(name, operation="READ_WRITE")
+        rows = self.read(name, version=version, operation="READ_WRITE").where(where or "true")
+        return Written(rows, version, content_root(rows, rows.columns))
 
     def _access(self, name: str, operation: str) -> _Access:
         """A credential that lives long enough, vended anew where the one at hand does not."""

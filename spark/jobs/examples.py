@@ -14,7 +14,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 from spark import examples, extras, pii, schemas
-from spark.digests import content_root
 from spark.errors import JobError
 from spark.report import Report, counts, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
@@ -31,27 +30,26 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     source_version = tables.version(source)
     filings = tables.read(source, version=source_version).where(F.col("fiscal_year") == year)
     refined = examples.refined(examples.candidates(filings)).cache()
-    by_reason = counts(refined.fillna("", "reason"), "reason")
+    (by_reason,) = counts(refined.fillna("", "reason"), "reason")
     if not by_reason:
         raise JobError(f"{source} holds no filing of fiscal year {year}: materialize that year of it first")
-    made = examples.without_duplicates(examples.as_examples(refined, T1)).cache()
+    made = examples.without_duplicates(examples.as_examples(refined, T1)).sort("example_id").cache()
     tables.ensure(target)
-    _replace(tables, target.name, year, made, commit=_commit(parameters, source, source_version))
-    version = tables.version(target.name, operation="READ_WRITE")
-    measured = _measure(_of_year(tables, target.name, version, year))
+    commit = _commit(parameters, source, source_version)
+    written = tables.replace(target.name, made, where=f"fiscal_year = {year}", commit=commit)
+    measured = _measure(written.rows)
     candidates, kept = sum(by_reason.values()), by_reason.pop("", 0)
-    data_version = measured.pop("content_digest")
     metadata = {
         **measured,
         "source_rows": candidates,
         "source_delta_version": source_version,
-        "delta_version": version,
+        "delta_version": written.version,
         "filings": filings.count(),
         "dropped": by_reason,
         "duplicates_removed": kept - measured["rows"],
         "credentials": tables.records(),
     }
-    return Report(metadata, data_version)
+    return Report(metadata, written.digest)
 
 
 def _target(parameters: Mapping[str, Any]) -> TableSpec:
@@ -62,19 +60,6 @@ def _target(parameters: Mapping[str, Any]) -> TableSpec:
         comment=schemas.EXAMPLES_COMMENT,
         partition_by=("fiscal_year",),
     )
-
-
-def _of_year(tables: GovernedTables, name: str, version: int, year: int) -> DataFrame:
-    rows = tables.read(name, version=version, operation="READ_WRITE")
-    return rows.where(F.col("fiscal_year") == year)
-
-
-def _replace(tables: GovernedTables, name: str, year: int, made: DataFrame, *, commit: str) -> None:
-    """Write the year's rows unless the table holds just these."""
-    version = tables.version(name, operation="READ_WRITE")
-    there = _of_year(tables, name, version, year)
-    if content_root(there, schemas.EXAMPLES.names) != content_root(made, schemas.EXAMPLES.names):
-        tables.overwrite(name, made.sort("example_id"), where=f"fiscal_year = {year}", commit=commit)
 
 
 def _commit(parameters: Mapping[str, Any], source: str, source_version: int) -> str:
@@ -96,8 +81,4 @@ def _measure(written: DataFrame) -> dict[str, Any]:
         F.coalesce(F.sum("pii_removed"), F.lit(0)).alias("pii_removed"),
         F.coalesce(F.sum(left(F.concat_ws("\n", "prompt", "completion"))), F.lit(0)).alias("pii_left"),
     ).first()
-    return {
-        **{name: int(value) for name, value in totals.asDict().items()},
-        "bytes": size_in_bytes(written),
-        "content_digest": content_root(written, schemas.EXAMPLES.names),
-    }
+    return {**{name: int(value) for name, value in totals.asDict().items()}, "bytes": size_in_bytes(written)}

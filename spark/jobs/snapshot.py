@@ -44,23 +44,21 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     _require_declared(rows, years, extras.texts(parameters, "source_versions"), f"{source} at v{source_version}")
     frozen = _freeze(rows.where(F.col("fiscal_year").isin(years))).cache()
     tables.ensure(target)
-    _replace(tables, target.name, frozen, commit=_commit(parameters, source, source_version, years))
-    version = tables.version(target.name, operation="READ_WRITE")
-    written = tables.read(target.name, version=version, operation="READ_WRITE")
-    root = content_root(written, schemas.SNAPSHOT.names)
-    by_split = counts(written, "split")
+    commit = _commit(parameters, source, source_version, years)
+    written = tables.replace(target.name, frozen, where=None, commit=commit)
+    by_split, by_year = counts(written.rows, "split", "fiscal_year")
     metadata = {
         "rows": sum(by_split.values()),
         "rows_by_split": by_split,
-        "rows_by_year": counts(written, "fiscal_year"),
-        "delta_version": version,
+        "rows_by_year": by_year,
+        "delta_version": written.version,
         "source_delta_version": source_version,
-        "merkle_root": root,
-        "bytes": size_in_bytes(written),
-        "sample": written.sort("split", "example_id").select(*SAMPLE).first().asDict(),
+        "merkle_root": written.digest,
+        "bytes": size_in_bytes(written.rows),
+        "sample": written.rows.sort("split", "example_id").select(*SAMPLE).first().asDict(),
         "credentials": tables.records(),
     }
-    return Report(metadata, root)
+    return Report(metadata, written.digest)
 
 
 def _target(parameters: Mapping[str, Any]) -> TableSpec:
@@ -94,14 +92,6 @@ def _freeze(rows: DataFrame) -> DataFrame:
         return snapshot.in_order(snapshot.with_split(unique))
     except split.TooFewCompanies as error:
         raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
-
-
-def _replace(tables: GovernedTables, name: str, frozen: DataFrame, *, commit: str) -> None:
-    """Write the rows unless the table holds just these."""
-    version = tables.version(name, operation="READ_WRITE")
-    there = tables.read(name, version=version, operation="READ_WRITE")
-    if content_root(there, schemas.SNAPSHOT.names) != content_root(frozen, schemas.SNAPSHOT.names):
-        tables.overwrite(name, frozen, where=None, commit=commit)
 
 
 def _commit(parameters: Mapping[str, Any], source: str, source_version: int, years: list[int]) -> str:

@@ -12,6 +12,8 @@ PARAGRAPH = (
 )
 
 
+Rows = list[dict[str, Any]]
+
 RAW_SCHEMA = (
     "cik string, ticker string, entity_name string, form_type string, fiscal_year int, fiscal_quarter int, "
     "accession_number string, filing_date date, period_end date, source_url string, document_sha256 string, "
@@ -53,3 +55,14 @@ def filing(cik: int, year: int, factors: list[dict[str, Any]], **changed: Any) -
 def paragraph(name: str, number: int = 1) -> str:
     """A body that passes every quality filter."""
     return PARAGRAPH.format(name=name, number=number)
+
+
+def corpus() -> Rows:
+    """Two years of six companies: distinct bodies, a copy in each year, one that comes again the year after."""
+    rows: Rows = []
+    for year in (2023, 2024):
+        for cik in range(1, 7):
+            own = [factor(paragraph(f"plant {year}-{cik}", number)) for number in range(3)]
+            shared = factor(paragraph("the shared plant"), "Everybody depends on the shared plant")
+            rows.append(filing(cik, year, [*own, shared]))
+    return rows

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any
 
 import pytest
-from conftest import FolderTables
+from folder_tables import FolderTables
 from pyspark.sql import DataFrame, SparkSession
-from raw_rows import RAW_SCHEMA, factor, filing, paragraph
+from raw_rows import RAW_SCHEMA, Rows, corpus, factor, filing, paragraph
 
 from spark import schemas
 from spark.cleaning import Reason
@@ -23,19 +22,6 @@ from spark.report import Report
 
 RAW, EXAMPLES, SNAPSHOT = "raw.risk_factors", "curated.risk_factor_examples", "curated.training_snapshot"
 COMMON = {"run_id": "run-1", "code_version": "code-1"}
-
-Rows = list[dict[str, Any]]
-
-
-def corpus() -> Rows:
-    """Two years of six companies: distinct bodies, a copy in each year, one that comes again the year after."""
-    rows: Rows = []
-    for year in (2023, 2024):
-        for cik in range(1, 7):
-            own = [factor(paragraph(f"plant {year}-{cik}", number)) for number in range(3)]
-            shared = factor(paragraph("the shared plant"), "Everybody depends on the shared plant")
-            rows.append(filing(cik, year, [*own, shared]))
-    return rows
 
 
 def write_raw(tables: FolderTables, rows: Rows) -> None:

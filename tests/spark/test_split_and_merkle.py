@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark.merkle import encode, merkle_root, merkle_root_of_sorted, row_digest
+from spark.merkle import encode, merkle_root, row_digest
 from spark.split import TooFewCompanies, assign
 
 CIKS = st.sets(st.from_regex(r"\d{10}", fullmatch=True), min_size=3, max_size=40)
@@ -59,11 +59,6 @@ def test_root_does_not_depend_on_order() -> None:
     root = merkle_root(digests)
     random.Random(7).shuffle(digests)
     assert merkle_root(digests) == root
-
-
-def test_unsorted_digests_are_refused() -> None:
-    with pytest.raises(ValueError, match="ascending"):
-        merkle_root_of_sorted([b"b", b"a"])
 
 
 @given(st.lists(st.none() | st.text() | st.integers()), st.lists(st.none() | st.text() | st.integers()))
