@@ -15,6 +15,7 @@ from typing import Final
 from localcloud.edgar.faults import FaultSpecification
 from localcloud.edgar.limits import DEFAULT_BLOCK_SECONDS, MAX_REQUESTS_PER_SECOND, RateLimiter
 from localcloud.edgar.server import ReplicaServer
+from localcloud.process import die_with_parent
 
 FAULTS_VARIABLE: Final = "LOCALCLOUD_EDGAR_FAULTS"
 DEFAULT_PORT: Final = 4572
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; 0 then, 2 where the folder or the port cannot be used."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    die_with_parent()
     root: Path = options.root
     if not any((root / name).is_dir() for name in _LAYOUT):
         parser.error(f"--root {root}: neither www/ nor data/ is there; name a folder in EDGAR's layout")

@@ -24,6 +24,7 @@ _INDUSTRY_FACTORS: Final = 6
 _SUMMARIZED: Final = 6
 _SUMMARY_PERCENT: Final = 30
 _PII_PERCENT: Final = 9
+_CLOSING_PERCENT: Final = 65
 
 
 class SummaryWords(BaseModel):
@@ -61,17 +62,21 @@ def load_section_words() -> SectionWords:
 class Composer:
     """Composes the sections of companies out of one library of risk factors."""
 
-    def __init__(self, library: tuple[Factor, ...], words: SectionWords) -> None:
+    def __init__(
+        self, library: tuple[Factor, ...], closings: Mapping[Category, tuple[str, ...]], words: SectionWords
+    ) -> None:
         self._library = library
+        self._closings = closings
         self._words = words
 
     def full(self, company: Company, year: int, *, upper_groups: bool) -> Section:
         """The section of a 10-K, or of a 10-Q that repeats it all."""
         dice = company.dice.under("section")
         grouping = dice.choice((*self._words.groupings, None), "grouping")
+        closings = self._closings_of(company)
         factors = tuple(
-            _write(factor, _group(grouping, factor, upper=upper_groups), company, year)
-            for factor in self.factors_of(company, year)
+            _write(factor, closings.get(factor.id), _group(grouping, factor, upper=upper_groups), company, year)
+            for factor in _by_group(self.factors_of(company, year), grouping)
         )
         introduction = dice.choice(self._words.introductions, "introduction")
         introduction = introduction.format(company=company.profile.short, year=year)
@@ -88,15 +93,30 @@ class Composer:
         return Section(Status.NOT_REQUIRED, (self._words.not_required.format(company=company.profile.short),))
 
     def factors_of(self, company: Company, year: int) -> list[Factor]:
-        """The factors of a year, in reading order. Each year lacks one that the other year has."""
+        """The factors of a year, by category. Each year lacks one that the other year has."""
+        chosen = self._chosen(company)
         dice = company.dice.under("factors")
-        count = dice.integer(MIN_FACTORS + 1, MAX_FACTORS + 1, "count")
-        chosen = self._candidates(company, dice)[:count]
         changing = dice.shuffled([factor for factor in chosen if not factor.boilerplate], "changing")
         missing = changing[(year - FIRST_YEAR) % _CHANGING] if len(changing) >= _CHANGING else None
         order = list(Category)
-        kept = [factor for factor in chosen if factor is not missing]
-        return sorted(kept, key=lambda factor: order.index(factor.category))
+        return sorted(
+            (factor for factor in chosen if factor is not missing), key=lambda factor: order.index(factor.category)
+        )
+
+    def _chosen(self, company: Company) -> list[Factor]:
+        dice = company.dice.under("factors")
+        count = dice.integer(MIN_FACTORS + 1, MAX_FACTORS + 1, "count")
+        return self._candidates(company, dice)[:count]
+
+    def _closings_of(self, company: Company) -> dict[str, str]:
+        """Closings by factor: some factors have one, no two of a company the same."""
+        dice = company.dice.under("closings")
+        left = {category: dice.shuffled(texts, category) for category, texts in self._closings.items()}
+        return {
+            factor.id: left[factor.category].pop()
+            for factor in self._chosen(company)
+            if not factor.boilerplate and left[factor.category] and dice.chance(_CLOSING_PERCENT, factor.id)
+        }
 
     def _candidates(self, company: Company, dice: Dice) -> list[Factor]:
         """Fitting factors, best first: some of the industry's own, then one of each category in turn."""
@@ -127,13 +147,22 @@ def _group(grouping: Mapping[Category, str] | None, factor: Factor, *, upper: bo
     return group.upper() if upper else group
 
 
-def _write(factor: Factor, group: str | None, company: Company, year: int) -> RiskFactor:
+def _by_group(factors: list[Factor], grouping: Mapping[Category, str] | None) -> list[Factor]:
+    """Put factors together whose categories share a group."""
+    if grouping is None:
+        return factors
+    groups = list(dict.fromkeys(grouping[category] for category in Category))
+    return sorted(factors, key=lambda factor: groups.index(grouping[factor.category]))
+
+
+def _write(factor: Factor, closing: str | None, group: str | None, company: Company, year: int) -> RiskFactor:
     dice = company.dice.under("factor", factor.id)
     facts = company.facts
     subcaption = fill(dice.choice(factor.subcaptions, "subcaption"), facts, year, dice.under("subcaption"))
+    templates = factor.body if closing is None else (*factor.body, closing)
     paragraphs = tuple(
         f"{BULLET}{text.removeprefix('- ')}" if text.startswith("- ") else text
-        for index, template in enumerate(factor.body)
+        for index, template in enumerate(templates)
         for text in [fill(template, facts, year, dice.under(index))]
     )
     written = RiskFactor(factor.id, group, subcaption, paragraphs)

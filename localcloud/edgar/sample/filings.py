@@ -30,8 +30,12 @@ def filings_of(company: Company, composer: Composer) -> Iterator[Filing]:
     for year in FISCAL_YEARS:
         for quarter in QUARTERS:
             yield _filing(company, "10-Q", year, quarter, _quarter_section(company, composer, year, quarter))
-        section = composer.full(company, year, upper_groups=layout_of(company).upper_groups)
-        yield _filing(company, "10-K", year, None, section)
+        yield annual_report(company, year, composer.full(company, year, upper_groups=layout_of(company).upper_groups))
+
+
+def annual_report(company: Company, year: int, section: Section) -> Filing:
+    """The 10-K of a fiscal year."""
+    return _filing(company, "10-K", year, None, section)
 
 
 def amendment_of(company: Company) -> Filing | None:

@@ -1,13 +1,14 @@
 """The hand-written risk factors as typed, validated data.
 
 A file of `factors/` holds a list of factors. Each belongs to one category; one with `industries` fits those
-companies only. Factors with the same `topic` say the same thing more or less specifically: a filing has at most
-one of them. `boilerplate` marks a text without any slot or variant, which companies share word for word, year
-after year.
+companies only, one with `unsuited` all but those. Factors with the same `topic` say the same thing more or less
+specifically: a filing has at most one of them. `boilerplate` marks a text without any slot or variant, which
+companies share word for word, year after year.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from importlib.resources import files
@@ -43,9 +44,10 @@ class Factor(BaseModel):
     category: Category
     topic: str = ""
     industries: tuple[str, ...] = ()
+    unsuited: tuple[str, ...] = ()
     boilerplate: bool = False
     subcaptions: tuple[str, ...] = Field(min_length=1)
-    body: tuple[str, ...] = Field(min_length=2, max_length=6)
+    body: tuple[str, ...] = Field(min_length=2, max_length=12)
 
     @model_validator(mode="after")
     def _check(self) -> Factor:
@@ -72,10 +74,22 @@ class Factor(BaseModel):
 
     def fits(self, industry: str) -> bool:
         """Tell whether companies of `industry` may have this factor."""
-        return not self.industries or industry in self.industries
+        return industry in self.industries if self.industries else industry not in self.unsuited
 
 
 _FACTORS: Final = TypeAdapter(tuple[Factor, ...])
+
+
+_CLOSINGS: Final = TypeAdapter(Mapping[Category, tuple[str, ...]])
+
+
+def load_closings() -> Mapping[Category, tuple[str, ...]]:
+    """Read `closings.yaml`: last paragraphs that fit any factor of a category; raises ValueError where it is wrong."""
+    text = files(__package__).joinpath("closings.yaml").read_text("utf-8")
+    closings = _CLOSINGS.validate_python(yaml.safe_load(text))
+    if set(closings) != set(Category):
+        raise ValueError("closings.yaml: every category needs closings")
+    return closings
 
 
 def load_factors() -> tuple[Factor, ...]:

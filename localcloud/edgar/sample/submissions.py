@@ -27,7 +27,7 @@ class Row:
 
     accession_number: str
     filing_date: date
-    report_date: date
+    report_date: date | None
     form: str
     primary_document: str
     description: str
@@ -116,14 +116,18 @@ def company_tickers(companies: Sequence[Company]) -> Json:
 
 def _first_filing_of_second_year(company: Company, rows: Sequence[Row]) -> date:
     end_of_first_year = company.profile.fiscal_year_end.year_end(FISCAL_YEARS[0])
-    return min(row.filing_date for row in rows if row.report_date > end_of_first_year and row.form == "10-Q")
+    return min(
+        row.filing_date
+        for row in rows
+        if row.report_date and row.report_date > end_of_first_year and row.form == "10-Q"
+    )
 
 
 def _columns(rows: Sequence[Row]) -> Json:
     return {
         "accessionNumber": [row.accession_number for row in rows],
         "filingDate": [str(row.filing_date) for row in rows],
-        "reportDate": [str(row.report_date) for row in rows],
+        "reportDate": [str(row.report_date or "") for row in rows],
         "acceptanceDateTime": [f"{row.filing_date}T21:05:00.000Z" for row in rows],
         "act": ["34" for _ in rows],
         "form": [row.form for row in rows],

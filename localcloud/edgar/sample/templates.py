@@ -67,4 +67,4 @@ def _number(low: int, high: int, year: int, dice: Dice, place: str) -> int:
     reach = max(1, (high - low) // 8)
     for later in range(FIRST_YEAR + 1, year + 1):
         value += dice.integer(-reach, reach, f"number/{place}/{later}")
-    return max(value, 1)
+    return min(max(value, low), high)

@@ -7,7 +7,7 @@ from typing import Any
 from localcloud.edgar.sample.document import Filing, SectionText, Status, section_text
 
 
-def truth_of(filing: Filing, *, layout: str, run_in: bool) -> dict[str, Any]:
+def truth_of(filing: Filing, *, layout: str, run_in: bool, defect: str | None = None) -> dict[str, Any]:
     """The truth about one filing, ready for JSON. Offsets count characters of `text`."""
     written = section_text(filing.section, run_in=run_in)
     absent = filing.section.status is Status.ABSENT
@@ -25,6 +25,7 @@ def truth_of(filing: Filing, *, layout: str, run_in: bool) -> dict[str, Any]:
         "accession_number": filing.accession_number,
         "path": f"www/{filing.path}",
         "status": filing.section.status.value,
+        "defect": defect,
         "text": None if absent else written.text,
         "summary": "\n".join(filing.section.summary) or None,
         "risk_factors": [

@@ -20,4 +20,4 @@ LAYOUTS: Final[tuple[Layout, ...]] = (
     PlainHeadings(),
 )
 
-__all__ = ["LAYOUTS", "Layout"]
+__all__ = ["LAYOUTS", "Layout", "StyledSpans"]
