@@ -85,13 +85,31 @@ def read_call(request: Any, signing_name: str, region: str) -> Call:
         return Call(service, prefix, operation.name, region, request, params)
     try:
         params = _parse(request, operation, uri_params)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
         raise RefusedError("SerializationException", "The request could not be parsed.", 400) from error
     return Call(service, prefix, operation.name, region, request, params)
 
 
+def _refuse_two_readings(request: Any, protocol: str) -> None:
+    """Refuse requests that moto might read differently from the service's own protocol.
+
+    moto looks for parameters in the query string and in forms before it looks where the protocol puts them, so a
+    request that has them in two places could be judged by one and run with the other.
+    """
+    kind = request.mimetype
+    if protocol in ("json", "rest-json") and (request.form or request.files):
+        raise RefusedError("SerializationException", f"Content-Type {kind!r} is not the service's.", 400)
+    if protocol == "json" and request.query_string:
+        raise RefusedError("SerializationException", "A JSON request has no query string.", 400)
+    if protocol in ("query", "ec2") and request.method != "GET" and request.query_string:
+        raise RefusedError("MalformedQueryString", "Parameters belong in the form or the query string, not both.", 400)
+    if "Action" in request.args and protocol == "rest-json":
+        raise RefusedError("SerializationException", "Action is no parameter of this service.", 400)
+
+
 def _parse(request: Any, operation: Any, uri_params: Mapping[str, Any]) -> dict[str, Any]:
     protocol = determine_request_protocol(operation.service_model, request.content_type)
+    _refuse_two_readings(request, protocol)
     parsed = PROTOCOL_PARSERS[protocol](operation).parse(
         {
             "method": request.method,

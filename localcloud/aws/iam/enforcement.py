@@ -123,9 +123,9 @@ class Account:
         if caller is None:
             raise _unknown_key(signature)
         if caller.expires is not None and now >= caller.expires:
-            raise RefusedError("ExpiredToken", "The provided token has expired.", 403)
+            raise _expired(signature)
         if not _same(caller.token, signature.token):
-            raise RefusedError("InvalidToken", "The provided token is malformed or otherwise invalid.", 403)
+            raise _wrong_token(signature)
         return caller
 
     def _find(self, access_key_id: str) -> Caller | None:
@@ -270,11 +270,33 @@ def _same(expected: str | None, given: str | None) -> bool:
     return hmac.compare_digest((expected or "").encode(), (given or "").encode())
 
 
+# AWS's codes for bad credentials differ by protocol: S3, the query services, and the JSON services.
+_QUERY_SERVICES = ("sts", "iam", "ec2", "cloudformation", "sns", "monitoring")
+
+
+def _by_protocol(signature: Signature, s3: str, query: str, other: str) -> str:
+    return s3 if signature.service == "s3" else query if signature.service in _QUERY_SERVICES else other
+
+
 def _unknown_key(signature: Signature) -> RefusedError:
     if signature.service == "s3":
         text = "The AWS Access Key Id you provided does not exist in our records."
         return RefusedError("InvalidAccessKeyId", text, 403)
-    return RefusedError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+    code = _by_protocol(signature, "", "InvalidClientTokenId", "UnrecognizedClientException")
+    status = 403 if code == "InvalidClientTokenId" else 400
+    return RefusedError(code, "The security token included in the request is invalid.", status)
+
+
+def _expired(signature: Signature) -> RefusedError:
+    code = _by_protocol(signature, "ExpiredToken", "ExpiredToken", "ExpiredTokenException")
+    status = 403 if signature.service in _QUERY_SERVICES else 400
+    return RefusedError(code, "The provided token has expired.", status)
+
+
+def _wrong_token(signature: Signature) -> RefusedError:
+    if signature.service == "s3":
+        return RefusedError("InvalidToken", "The provided token is malformed or otherwise invalid.", 400)
+    return _unknown_key(signature)
 
 
 def _request_context(call: Call, caller: Caller, now: dt.datetime) -> dict[str, tuple[str, ...]]:
