@@ -47,7 +47,7 @@ class Item(BaseModel):
     number: str = Field(pattern=r"^\d{1,2}[A-C]?$")
     title: str
     paragraphs: tuple[str, ...] = ()
-    table: str = ""
+    tables: tuple[str, ...] = ()
 
 
 class Part(BaseModel):
@@ -123,8 +123,7 @@ def text_block(text: str) -> Block:
 
 def _item_blocks(item: Item, filing: Filing, forms: Forms) -> Iterator[Block]:
     yield from _paragraphs(item.paragraphs, filing, item.number)
-    if item.table:
-        yield Block(Kind.TABLE, rows=_table(forms.tables[item.table], filing, item.table))
+    yield from (Block(Kind.TABLE, rows=_table(forms.tables[name], filing, name)) for name in item.tables)
 
 
 def _paragraphs(templates: tuple[str, ...], filing: Filing, place: str) -> list[Block]:

@@ -19,6 +19,7 @@ body { font-family: Georgia, serif; font-size: 10pt; }
 .tx { text-align: justify; margin: 6pt 0; }
 .bl { margin-left: 24pt; text-indent: -12pt; }
 .pn { text-align: center; font-size: 8pt; }
+.tc { padding: 2pt 12pt 2pt 0; }
 .rh { text-align: right; font-size: 8pt; }
 </style>"""
 
@@ -73,7 +74,9 @@ class NamedStyles(Layout):
         return block("bl", f"&#8226; {inner}")
 
     def table(self, rows: Sequence[Sequence[str]]) -> str:
-        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
+        body = "".join(
+            "<tr>" + "".join(f'<td class="tc" valign="bottom">{cell}</td>' for cell in row) + "</tr>\n" for row in rows
+        )
         return f'<table width="90%">\n{body}</table>\n'
 
 
