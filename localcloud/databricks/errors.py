@@ -36,8 +36,7 @@ def absent(kind: str, name: str) -> ApiError:
 
 def exists(kind: str, name: str) -> ApiError:
     """The name is taken."""
-    code = f"{kind.upper().replace(' ', '_')}_ALREADY_EXISTS"
-    return ApiError(HTTPStatus.CONFLICT, code, f"{kind.capitalize()} '{name}' already exists.")
+    return ApiError(HTTPStatus.CONFLICT, "ALREADY_EXISTS", f"{kind.capitalize()} '{name}' already exists.")
 
 
 def in_use(message: str) -> ApiError:

@@ -167,8 +167,10 @@ def parse_body(raw: bytes) -> Json:
         return {}
     try:
         body = json.loads(raw)
+        # What cannot be written again (lone surrogates, infinite numbers) cannot be kept or answered either.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
-        raise invalid("the request body is not JSON") from None
+        raise invalid("the request body is not JSON in UTF-8") from None
     if not isinstance(body, dict):
         raise invalid("the request body must be a JSON object")
     return body

@@ -116,9 +116,10 @@ def generate_temporary_path_credential(call: Call) -> Json:
         access = Access(db, call.principal)
         _require_external_access(access)
         location = covering_location(access, place)
-        if location is None:
-            raise denied(f"No external location that {access.principal} may use covers '{place}'.")
-        access.require(location, "EXTERNAL USE LOCATION", *_PATH_OPERATIONS[operation])
+        needed = ("EXTERNAL USE LOCATION", *_PATH_OPERATIONS[operation])
+        # One answer, whether there is no such location, it is hidden, or a privilege is missing.
+        if location is None or not all(access.can(location, privilege) for privilege in needed):
+            raise denied(f"No external location that {access.principal} may use so covers '{place}'.")
         _require_table_at(access, place, operation)
         write = operation != "PATH_READ"
         if write and location.details.get("read_only"):
@@ -131,6 +132,8 @@ def _require_table_at(access: Access, place: Location, operation: str) -> None:
     for table in access.db.securables(Kind.TABLE):
         inside = Location.parse(table.details["storage_location"]).covers(place)
         if inside and operation != "PATH_CREATE_TABLE":
+            if not access.visible(table):
+                raise denied(f"{access.principal} does not have permission on the table at '{place}'.")
             _require_table(access, table, "READ" if operation == "PATH_READ" else "READ_WRITE")
             return
     refuse_overlap(access, place)
