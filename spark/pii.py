@@ -163,12 +163,22 @@ def _number_is_personal(run: str) -> bool:
 
 
 def _ibans_left(text: str) -> int:
-    """Words, or words of four with what follows them, whose check digits are an IBAN's."""
-    tokens = text.replace(",", " ").replace(".", " ").split()
+    """Words, or words of four characters with what follows them, whose check digits are an IBAN's."""
+    tokens = [token.strip("()[]<>,.;:\"'") for token in text.split()]
     count = 0
     for place, token in enumerate(tokens):
-        if len(token) >= 4 and token[:2].isalpha() and token[:2].isupper() and token[2:4].isdigit():  # noqa: PLR2004
-            joined = "".join(tokens[place : place + 9])
-            ends = {len(token), *(len("".join(tokens[place : place + more])) for more in range(2, 10))}
-            count += any(iban_checks(joined[:end]) for end in ends)
+        if token[:2].isalpha() and token[2:4].isdigit() and token.isupper():
+            count += iban_checks(token) or _spaced_iban(tokens[place : place + 9])
     return count
+
+
+def _spaced_iban(tokens: list[str]) -> bool:
+    """Whether the tokens begin with an IBAN in print: groups of four, the last one of up to four (ISO 13616)."""
+    joined = ""
+    for token in tokens:
+        if len(joined) % 4 or not 0 < len(token) <= 4 or token != token.upper():  # noqa: PLR2004
+            return False
+        joined += token
+        if iban_checks(joined):
+            return True
+    return False

@@ -42,7 +42,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     source_version = tables.version(source)
     rows = tables.read(source, version=source_version)
     _require_declared(rows, years, extras.texts(parameters, "source_versions"), f"{source} at v{source_version}")
-    frozen = _freeze(rows.where(F.col("fiscal_year").isin(years))).cache()
+    frozen = freeze(rows.where(F.col("fiscal_year").isin(years))).cache()
     tables.ensure(target)
     commit = _commit(parameters, source, source_version, years)
     written = tables.replace(target.name, frozen, where=None, commit=commit)
@@ -84,7 +84,8 @@ def _require_declared(rows: DataFrame, years: list[int], declared: Mapping[str, 
             )
 
 
-def _freeze(rows: DataFrame) -> DataFrame:
+def freeze(rows: DataFrame) -> DataFrame:
+    """Return the training set of these examples. Raises JobError when there is none, or too few companies."""
     unique = snapshot.without_duplicates(rows).cache()
     if unique.isEmpty():
         raise JobError("the declared fiscal years hold no example: look at the counts of dropped rows by reason")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from folder_tables import FolderTables
@@ -43,10 +46,36 @@ def make_snapshot(tables: FolderTables, versions: dict[str, str]) -> Report:
     return snapshot.run(tables, {**COMMON, **own, "fiscal_years": years, "source_versions": versions})
 
 
-def both_years(tables: FolderTables) -> dict[str, str]:
-    """Examples of both years of the corpus, by data version."""
+@dataclass(frozen=True)
+class Made:
+    """Tables of the whole corpus, and what the jobs reported of them."""
+
+    folder: Path
+    examples: dict[str, Report]
+    snapshot: Report
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Data versions of the examples by year."""
+        return {year: report.data_version for year, report in self.examples.items()}
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Both years' examples and the snapshot, made once."""
+    folder = tmp_path_factory.mktemp("tables")
+    tables = FolderTables(spark, folder)
     write_raw(tables, corpus())
-    return {str(year): make_examples(tables, year).data_version for year in (2023, 2024)}
+    reports = {str(year): make_examples(tables, year) for year in (2023, 2024)}
+    versions = {year: report.data_version for year, report in reports.items()}
+    return Made(folder, reports, make_snapshot(tables, versions))
+
+
+@pytest.fixture
+def copied(made: Made, spark: SparkSession, tmp_path: Path) -> FolderTables:
+    """A copy of these tables that a test may change."""
+    shutil.copytree(made.folder, tmp_path, dirs_exist_ok=True)
+    return FolderTables(spark, tmp_path)
 
 
 def stored(tables: FolderTables, name: str) -> DataFrame:
@@ -119,71 +148,58 @@ def test_the_earliest_of_equal_bodies_is_kept(tables: FolderTables) -> None:
     assert row["cik"] == earlier["cik"]
 
 
-def test_same_content_makes_no_new_version(tables: FolderTables) -> None:
-    write_raw(tables, corpus())
-    first = make_examples(tables, 2023)
-    write_raw(tables, list(reversed(corpus())))
-    again = make_examples(tables, 2023)
+def test_same_content_makes_no_new_version(made: Made, copied: FolderTables) -> None:
+    write_raw(copied, list(reversed(corpus())))
+    first, again = made.examples["2024"], make_examples(copied, 2024)
     assert again.data_version == first.data_version
     assert again.metadata["delta_version"] == first.metadata["delta_version"]
     assert again.metadata["source_delta_version"] == first.metadata["source_delta_version"] + 1
+    frozen = make_snapshot(copied, dict(reversed(made.versions.items())))
+    assert frozen.metadata["delta_version"] == made.snapshot.metadata["delta_version"]
+    assert frozen.data_version == made.snapshot.data_version
 
 
-def test_one_year_leaves_the_other_alone(tables: FolderTables) -> None:
-    versions = both_years(tables)
-    changed = [row for row in corpus() if row["fiscal_year"] == 2023 or row["cik"] != "0000000003"]
-    write_raw(tables, changed)
-    assert make_examples(tables, 2024).data_version != versions["2024"]
-    assert make_examples(tables, 2023).data_version == versions["2023"]
+def test_one_year_leaves_the_other_alone(made: Made, copied: FolderTables) -> None:
+    write_raw(copied, [row for row in corpus() if row["fiscal_year"] == 2023 or row["cik"] != "0000000003"])
+    assert make_examples(copied, 2024).data_version != made.versions["2024"]
+    old = stored(copied, EXAMPLES).where("fiscal_year = 2023")
+    assert content_root(old, schemas.EXAMPLES.names) == made.versions["2023"]
 
 
-def test_a_year_without_filings_is_said(tables: FolderTables) -> None:
-    write_raw(tables, corpus())
+def test_a_year_without_filings_is_said(copied: FolderTables) -> None:
     with pytest.raises(JobError, match=r"raw\.risk_factors holds no filing of fiscal year 2031"):
-        make_examples(tables, 2031)
+        make_examples(copied, 2031)
 
 
-def test_snapshot_of_two_years(tables: FolderTables) -> None:
-    versions = both_years(tables)
-    report = make_snapshot(tables, versions)
-    rows = stored(tables, SNAPSHOT)
-    assert report.metadata["rows"] == rows.count() == 6 * 3 * 2 + 1
-    assert sum(report.metadata["rows_by_split"].values()) == report.metadata["rows"]
-    assert set(report.metadata["rows_by_split"]) == {"train", "validation", "test"}
-    assert report.metadata["rows_by_year"] == {"2023": 19, "2024": 18}
-    assert report.data_version == report.metadata["merkle_root"]
-    assert (
-        rows.groupBy("cik")
-        .agg({"split": "approx_count_distinct"})
-        .where("`approx_count_distinct(split)` > 1")
-        .isEmpty()
-    )
-    assert report.metadata["sample"]["cik"].isdigit()
-    assert report.metadata["merkle_root"] == content_root(rows.repartition(5), schemas.SNAPSHOT.names)
-    again = make_snapshot(tables, dict(reversed(versions.items())))
-    assert again.metadata["delta_version"] == report.metadata["delta_version"]
-    assert again.data_version == report.data_version
+def test_snapshot_of_two_years(made: Made, copied: FolderTables) -> None:
+    metadata, rows = made.snapshot.metadata, stored(copied, SNAPSHOT)
+    assert metadata["rows"] == rows.count() == 6 * 3 * 2 + 1
+    assert sum(metadata["rows_by_split"].values()) == metadata["rows"]
+    assert set(metadata["rows_by_split"]) == {"train", "validation", "test"}
+    assert metadata["rows_by_year"] == {"2023": 19, "2024": 18}
+    splits = {(row["cik"], row["split"]) for row in rows.select("cik", "split").distinct().collect()}
+    assert len(splits) == 6
+    assert metadata["sample"]["cik"].isdigit()
+    assert made.snapshot.data_version == metadata["merkle_root"]
 
 
-def test_snapshot_does_not_depend_on_order_or_partitions(spark: SparkSession, tables: FolderTables) -> None:
-    root = make_snapshot(tables, both_years(tables)).data_version
-    rows = stored(tables, EXAMPLES).orderBy("body_sha256").repartition(7)
-    rows.write.format("delta").mode("overwrite").save(tables.location("shuffled"))
+def test_snapshot_does_not_depend_on_order_or_partitions(spark: SparkSession, made: Made, copied: FolderTables) -> None:
+    rows = stored(copied, EXAMPLES)
     partitions = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "8")
     try:
-        frozen = snapshot._freeze(tables.read("shuffled", version=0))
-        assert content_root(frozen, schemas.SNAPSHOT.names) == root
+        for order, number in (("body_sha256", 7), ("prompt", 1)):
+            spark.conf.set("spark.sql.shuffle.partitions", str(number))
+            frozen = snapshot.freeze(rows.orderBy(order).repartition(number))
+            assert content_root(frozen, schemas.SNAPSHOT.names) == made.snapshot.data_version
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
 
 
-def test_table_that_changed_under_the_snapshot_is_refused(tables: FolderTables) -> None:
-    versions = both_years(tables)
-    less = stored(tables, EXAMPLES).where("fiscal_year = 2024 and risk_factor_index > 0")
-    tables.overwrite(EXAMPLES, less, where="fiscal_year = 2024", commit="{}")
+def test_table_that_changed_under_the_snapshot_is_refused(made: Made, copied: FolderTables) -> None:
+    less = stored(copied, EXAMPLES).where("fiscal_year = 2024 and risk_factor_index > 0")
+    copied.replace(EXAMPLES, less, where="fiscal_year = 2024", commit="{}")
     with pytest.raises(JobError, match="the table changed under the snapshot: fiscal year 2024"):
-        make_snapshot(tables, versions)
+        make_snapshot(copied, made.versions)
 
 
 def test_undeclared_year_and_too_few_companies_are_said(tables: FolderTables) -> None:

@@ -36,6 +36,7 @@ KEPT = [
     "section 409A, 17 CFR 229.105 and ASC 842-10-15",
     "account DE89 3704 0044 0532 0131 00 fails",
     "a ratio of 212.555 to 1, 555 0147 and 1,212,555,014",
+    "systems such as GB200 NVL 72 and NVL 36, MI250 and L40S",
     "see www.example.com and follow @example",
 ]
 
