@@ -75,10 +75,10 @@ def normalize_host(host: str) -> str:
     Raises:
         ValueError: not an address, or one that is not safe to send secrets to.
     """
-    address = host.strip().rstrip("/")
+    address = host.strip()
     if "://" not in address:
         address = f"https://{address}"
-    parts = urllib.parse.urlsplit(address)
+    parts = urllib.parse.urlsplit(address.removesuffix("/"))
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"not a workspace address: {host!r}; give it as https://<workspace>")
     if parts.username or parts.password or parts.path or parts.query or parts.fragment:

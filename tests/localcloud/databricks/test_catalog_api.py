@@ -9,7 +9,6 @@ import uuid
 from typing import Any
 
 import pytest
-from conftest import LAKE, MODELS, ROLE, Workspace, location_of
 from databricks.sdk.errors import (
     AlreadyExists,
     BadRequest,
@@ -20,6 +19,7 @@ from databricks.sdk.errors import (
     ResourceConflict,
 )
 from databricks.sdk.service import catalog as uc
+from databricks_lab import LAKE, MODELS, ROLE, Workspace, location_of
 
 from localcloud.databricks.routes import ALL
 from unitydoor.oauth import ClientCredentials

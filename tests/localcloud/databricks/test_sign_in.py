@@ -17,8 +17,8 @@ from typing import Any
 
 import jwt
 import pytest
-from conftest import ROOT, Aws, Workspace, free_port, seed, start_workspace, stop, write_private
 from databricks.sdk.errors import PermissionDenied, ResourceConflict
+from databricks_lab import ROOT, Aws, Workspace, free_port, seed, start_workspace, stop, write_private
 
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials, SignInFailed
@@ -118,7 +118,7 @@ def test_only_the_administrator_manages_principals(workspace: Workspace, loader:
     client = workspace.client(loader)
     with pytest.raises(PermissionDenied):
         client.service_principals.create(display_name="mine")
-    found = list(client.service_principals.list(filter=f'applicationId eq "{loader.client_id}"'))[0]
+    (found,) = client.service_principals.list(filter=f'applicationId eq "{loader.client_id}"')
     with pytest.raises(PermissionDenied):
         client.service_principal_secrets_proxy.create(str(found.id))
 

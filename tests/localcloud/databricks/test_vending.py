@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from arro3.core import Array, DataType, Table
 from botocore.exceptions import ClientError
-from conftest import COLUMNS, LAKE, Aws, Workspace, location_of
 from databricks.sdk.errors import BadRequest, PermissionDenied
+from databricks_lab import COLUMNS, LAKE, Aws, Workspace, location_of
 from deltalake import DeltaTable, write_deltalake
 
 from unitydoor.privileges import ExternalAccessDisabled, Refused
