@@ -24,10 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-# Weights, tokenizer and metrics are all local: a hub is never asked. Libraries read it when they are imported.
+# Libraries read these when they are imported. Weights, tokenizer and metrics are all local: no hub is asked.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# OpenMP threads that wait for each other sleep instead of spinning: where other processes use the cores too,
+# spinning threads keep from running the very thread that they wait for, and a step takes ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from train.config import TrainingConfiguration, load, parse
 from train.data import SPLITS, Row, Selection, Split, read_jsonl, read_snapshot, rows_digest, select
