@@ -54,6 +54,8 @@ _PERIOD = re.compile(
     r"(?:fiscal\s+)?(?:year|quarter|period|months|weeks)[\s\S]{0,20}?ended\W{0,10}" + _DATE, re.IGNORECASE
 )
 _COVER_LINES = 120
+_MAX_VALUES = 20  # times one fact is looked at
+_LONGEST_VALUE = 300  # characters
 _COVER_FORM = re.compile(r"\bform\s*(10-?[kq])(?:t|sb|405)?\s*(/\s*a)?\b", re.IGNORECASE)
 
 
@@ -113,14 +115,28 @@ def facts_of(root: etree._Element, lines: Callable[[], Sequence[Line]]) -> Fisca
 
 
 def _inline(root: etree._Element) -> dict[str, list[str]]:
+    """The values of the tagged facts, in document order; a hostile document cannot make many be looked at."""
     values: dict[str, list[str]] = {}
+    looked_at: Counter[str] = Counter()
     for element in root.iter("ix:nonnumeric", "ix:nonfraction"):
         prefix, _, name = (element.get("name") or "").partition(":")
-        if name in _NAMES and prefix.lower() == "dei":
-            text = " ".join("".join(element.itertext()).split())[:300]
-            if text:
-                values.setdefault(name, []).append(text)
+        if name not in _NAMES or prefix.lower() != "dei" or looked_at[name] == _MAX_VALUES:
+            continue
+        looked_at[name] += 1
+        if text := _value(element):
+            values.setdefault(name, []).append(text)
     return values
+
+
+def _value(element: etree._Element) -> str:
+    pieces: list[str] = []
+    length = 0
+    for piece in element.itertext():
+        pieces.append(piece[:_LONGEST_VALUE])
+        length += len(piece)
+        if length > _LONGEST_VALUE:
+            break
+    return " ".join("".join(pieces).split())[:_LONGEST_VALUE]
 
 
 def _read_date(text: str) -> date | None:

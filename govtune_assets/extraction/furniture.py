@@ -27,27 +27,40 @@ _RUNNING_ITEM = re.compile(
 )
 _EDGE = 4  # lines from a page break in which headers and footers stand
 _SHORT = 120  # characters of the longest running header
+_SENTENCE = 32  # characters above which a line that ends with a full stop is prose, whatever recurs
 _LONGEST_NUMBER = 12  # characters of a line that is a page number
 _RECURS = 3  # pages on which a line must recur to be a running header
 
 
 def furniture(lines: Sequence[Line], start: int, end: int) -> set[int]:
-    """Indexes between `start` and `end` of the lines that are page furniture."""
-    edges = _edges(lines)
-    running = _running(lines, edges)
-    found = set()
-    for index in range(start, end):
-        text = lines[index].text
-        if len(text) > _SHORT:
-            continue
-        at_edge = index in edges
-        if (
-            _CONTENTS.fullmatch(text)
-            or (at_edge and (_NUMBER.fullmatch(text) or _FORM_FOOTER.fullmatch(text)))
-            or (at_edge and (_shape(text) in running or _RUNNING_ITEM.fullmatch(text)))
-        ):
-            found.add(index)
+    """Indexes between `start` and `end` of the lines that are page furniture.
+
+    Headers and footers reach from a page break to the first line that is neither.
+    """
+    breaks = _breaks(lines)
+    running = _running(lines, breaks)
+    found = {
+        index
+        for index in range(start, end)
+        if len(lines[index].text) <= _SHORT and _CONTENTS.fullmatch(lines[index].text)
+    }
+    for index in breaks:
+        before = range(index - 1, max(start, index - _EDGE) - 1, -1)
+        after = range(index, min(end, index + _EDGE))
+        for side in (before, after):
+            for at in side:
+                if not (start <= at < end and _is_furniture(lines[at].text, running)):
+                    break
+                found.add(at)
     return found
+
+
+def _is_furniture(text: str, running: set[str]) -> bool:
+    """Whether a line at the edge of a page is part of its header or footer."""
+    if len(text) > _SHORT or (len(text) > _SENTENCE and text.endswith(".")):
+        return False
+    patterns = (_CONTENTS, _NUMBER, _FORM_FOOTER, _RUNNING_ITEM)
+    return any(pattern.fullmatch(text) for pattern in patterns) or _shape(text) in running
 
 
 def _shape(text: str) -> str:
@@ -55,15 +68,12 @@ def _shape(text: str) -> str:
     return re.sub(r"[\d\W_]+", " ", text.lower()).strip()
 
 
-def _edges(lines: Sequence[Line]) -> set[int]:
-    """Indexes of lines that stand near a page break, or near a page number where breaks are not marked."""
+def _breaks(lines: Sequence[Line]) -> list[int]:
+    """Indexes of the first lines of pages; page numbers tell them where breaks are not marked."""
     breaks = [index for index in range(1, len(lines)) if lines[index].page != lines[index - 1].page]
     if len(breaks) < _RECURS:
-        breaks += [at for number in _numbered(lines) for at in (number, number + 1)]
-    edges: set[int] = set()
-    for index in breaks:
-        edges.update(range(max(0, index - _EDGE), min(len(lines), index + _EDGE)))
-    return edges
+        breaks += [number + after for number in _numbered(lines) for after in (0, 1)]
+    return breaks
 
 
 def _numbered(lines: Sequence[Line]) -> list[int]:
@@ -83,15 +93,10 @@ def _numbered(lines: Sequence[Line]) -> list[int]:
     return sorted(steps)
 
 
-def _running(lines: Sequence[Line], edges: set[int]) -> set[str]:
+def _running(lines: Sequence[Line], breaks: Sequence[int]) -> set[str]:
     """Shapes of short lines that recur at the edges of pages."""
     seen: Counter[str] = Counter()
-    pages: dict[str, int] = {}
-    for index in edges:
-        line = lines[index]
-        if len(line.text) <= _SHORT:
-            shape = _shape(line.text)
-            if shape and pages.get(shape) != line.page:
-                pages[shape] = line.page
-                seen[shape] += 1
+    for index in breaks:
+        edge = lines[max(0, index - _EDGE) : index + _EDGE]
+        seen.update({shape for line in edge if len(line.text) <= _SHORT and (shape := _shape(line.text))})
     return {shape for shape, count in seen.items() if count >= _RECURS}

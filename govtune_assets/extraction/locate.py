@@ -42,7 +42,7 @@ _RISKY = re.compile(r"risk|forward", re.IGNORECASE)
 _REFERS = re.compile(
     r"\b(?:see|refer|included|contained|set\s+forth|appears?|found|incorporated|pages?)\b", re.IGNORECASE
 )
-_MINIMUM = 8  # characters of the shortest body that says anything, such as "None" with its full stops
+_MINIMUM = 3  # characters of the shortest body that says anything, "N/A"
 _POINTER = 1500  # characters below which a labelled item may only point at the section
 _SECTION = 3000  # characters above which a bare title is taken for the section of an annual report
 _EVIDENCE = 120  # characters of a heading that are quoted as evidence
