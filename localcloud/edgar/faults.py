@@ -19,6 +19,7 @@ class Fault(StrEnum):
     RESET = "reset"
     TRUNCATE = "truncate"
     BAD_GZIP = "bad_gzip"
+    SHORT_GZIP = "short_gzip"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class FaultSpecification:
     """Which faults to inject; zero means never.
 
     `latency` is seconds before each response; every `*_every`-th response gets that fault. Where several fall
-    on the same response, the first of error, reset, truncate, bad_gzip wins. `only` limits all of them to URL
+    on the same response, the first of error, reset, truncate, bad_gzip, short_gzip wins. A truncated body ends
+    before its announced length, a bad gzip stream cannot be decoded, a short one has its announced length but
+    ends before the end of the stream. `only` limits all of them to URL
     paths with that prefix.
     """
 
@@ -35,6 +38,7 @@ class FaultSpecification:
     reset_every: int = 0
     truncate_every: int = 0
     bad_gzip_every: int = 0
+    short_gzip_every: int = 0
     only: str = "/"
 
     def __post_init__(self) -> None:
@@ -59,6 +63,7 @@ class FaultSpecification:
             Fault.RESET: self.reset_every,
             Fault.TRUNCATE: self.truncate_every,
             Fault.BAD_GZIP: self.bad_gzip_every,
+            Fault.SHORT_GZIP: self.short_gzip_every,
         }
 
     def fault_of(self, number: int) -> Fault | None:

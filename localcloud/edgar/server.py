@@ -27,6 +27,7 @@ HEALTH_PATH: Final = "/_localcloud/health"
 STATISTICS_PATH: Final = "/_localcloud/statistics"
 _IDLE_SECONDS: Final = 75
 _GZIP_LEVEL: Final = 4
+_GZIP_HEADER: Final = 10  # bytes, RFC 1952, 2.3
 
 
 class Body(NamedTuple):
@@ -155,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.ERROR:
             self._send_text(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", "Service Unavailable", {})
             return
-        body = self._encode(document.content, damaged=fault is Fault.BAD_GZIP)
+        body = self._encode(document.content, fault)
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", document.content_type)
         self.send_header("Content-Length", str(len(body.content)))
@@ -168,13 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body.content if whole else body.content[: len(body.content) // 2])
             self.close_connection = self.close_connection or not whole
 
-    def _encode(self, content: bytes, *, damaged: bool) -> Body:
+    def _encode(self, content: bytes, fault: Fault | None) -> Body:
+        damaged = fault in {Fault.BAD_GZIP, Fault.SHORT_GZIP}
         if not damaged and not self._accepts_gzip():
             return Body(content, {"Vary": "Accept-Encoding"})
         packed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
-        if damaged:
-            middle = len(packed) // 2
-            packed = packed[:middle] + bytes(byte ^ 0xFF for byte in packed[middle:])
+        if fault is Fault.BAD_GZIP:
+            packed = packed[:_GZIP_HEADER] + b"\xff" * (len(packed) - _GZIP_HEADER)  # a block of the reserved type
+        elif fault is Fault.SHORT_GZIP:
+            packed = packed[: len(packed) // 2]
         return Body(packed, {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
 
     def _accepts_gzip(self) -> bool:
