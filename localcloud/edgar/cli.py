@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         type=FaultSpecification.parse,
         default=os.environ.get(FAULTS_VARIABLE, ""),
         metavar="NAME=VALUE,...",
-        help="inject latency (seconds), error_every, reset_every, truncate_every, bad_gzip_every, short_gzip_every (N), "
+        help="inject latency (seconds), error_every, reset_every, truncate_every, bad_gzip_every, "
+        "short_gzip_every (N), "
         f"only (URL path prefix); default: ${FAULTS_VARIABLE}",
     )
     return parser
