@@ -1,6 +1,7 @@
 """What the assets share: owners, groups, metadata for the Dagster UI, and how a job's report becomes a result."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ OWNERS = ["team:govtune"]
 
 FILINGS_GROUP = "filings"
 CURATION_GROUP = "curation"
-TRAINING_GROUP = "training"
+
+
+def training_group(configuration: str) -> str:
+    """Group of a configuration's assets: in the graph their names differ by it alone."""
+    return "training_" + re.sub(r"[^A-Za-z0-9]+", "_", configuration)
 
 
 def code_references(*paths: str) -> dict[str, Any]:

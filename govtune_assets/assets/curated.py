@@ -103,13 +103,13 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
         report, version = job_report(completed)
         return dg.MaterializeResult(
             metadata={
-                **report,
-                **_job_metadata(completed.metadata),
                 **table_metadata(
                     name=name, location=location, rows=int(report["rows"]), size_bytes=int(report["bytes"])
                 ),
                 "Dropped rows": counts_table("reason", as_dict(report["dropped"])),
                 "Access": access_table(as_list(report["credentials"])),
+                **_job_metadata(completed.metadata),
+                **report,
             },
             data_version=dg.DataVersion(version),
         )
@@ -161,18 +161,15 @@ def _snapshot(settings: Settings) -> dg.AssetsDefinition:
         report, version = job_report(completed)
         return dg.MaterializeResult(
             metadata={
-                **report,
-                **_job_metadata(completed.metadata),
                 **table_metadata(
                     name=name, location=location, rows=int(report["rows"]), size_bytes=int(report["bytes"])
-                ),
-                "source_versions": dg.MetadataValue.json(versions),
-                "source_job_runs": dg.MetadataValue.json(
-                    {year: source.metadata.get("job_run_id", "") for year, source in sources.items()}
                 ),
                 "Rows by split": counts_table("split", as_dict(report["rows_by_split"])),
                 "Rows by fiscal year": counts_table("fiscal year", as_dict(report["rows_by_year"])),
                 "Access": access_table(as_list(report["credentials"])),
+                "source_versions": dg.MetadataValue.json(versions),
+                **_job_metadata(completed.metadata),
+                **report,
             },
             data_version=dg.DataVersion(version),
         )

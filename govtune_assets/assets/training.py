@@ -12,13 +12,13 @@ import dagster as dg
 from govtune_assets import gates, payloads, provenance
 from govtune_assets.assets.common import (
     OWNERS,
-    TRAINING_GROUP,
     access_table,
     as_dict,
     as_list,
     code_references,
     column_schema,
     job_report,
+    training_group,
 )
 from govtune_assets.keys import SNAPSHOT, adapter_key, model_key, model_name, table_name
 from govtune_assets.model_lineage import TrainedFrom, model_chain
@@ -55,7 +55,7 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
             f"LoRA adapter on {configuration.base_model.name}: {configuration.description} A SageMaker job reads the "
             "snapshot through Unity Catalog at one table version. It trains only on years whose gates have passed."
         ),
-        group_name=TRAINING_GROUP,
+        group_name=training_group(configuration.name),
         kinds={"sagemaker", "huggingface", "pytorch"},
         owners=OWNERS,
         code_version=code_version,
@@ -92,15 +92,15 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
         report, version = job_report(completed)
         return dg.MaterializeResult(
             metadata={
-                **report,
-                **completed.metadata,
                 "dagster/uri": completed.metadata["model_artifact"],
                 "dagster/row_count": int(report["rows_train"]),
+                "Base and tuned": _comparison(report),
+                "Access": access_table(as_list(report["credentials"])),
                 "snapshot_version": snapshot.data_version,
                 "snapshot_run": snapshot.run_id,
                 "source_versions": dg.MetadataValue.json(years),
-                "Base and tuned": _comparison(report),
-                "Access": access_table(as_list(report["credentials"])),
+                **completed.metadata,
+                **report,
             },
             data_version=dg.DataVersion(version),
         )
@@ -119,7 +119,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
             "external lineage back to the raw table. Each materialization makes a new version; the alias "
             "`champion` moves only by `govtune promote`."
         ),
-        group_name=TRAINING_GROUP,
+        group_name=training_group(configuration.name),
         kinds={"databricks", "mlflow"},
         owners=OWNERS,
         code_version="1",

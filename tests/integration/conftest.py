@@ -1,0 +1,92 @@
+"""The whole path once, on the smallest corpus; the tests of this folder look at what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from databricks.sdk import WorkspaceClient
+
+from tests.conftest import ROOT, Cloud
+
+CONFIGS = Path(__file__).parent / "configs"
+YEARS = ("2023", "2024")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project pointed at a local cloud, with thresholds that the smallest corpus can pass."""
+
+    cloud: Cloud
+    env: dict[str, str]
+
+    def govtune(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a person would."""
+        return subprocess.run(
+            [sys.executable, "-m", "govtune_assets.cli", *arguments],
+            cwd=ROOT,
+            env={**self.env, **changes},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def demo(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """`govtune demo` with the quick configuration."""
+        return self.govtune("demo", "--configuration", "quick", *arguments, **changes)
+
+    def admin(self) -> WorkspaceClient:
+        """The catalog's administrator."""
+        admin = json.loads(next(self.cloud.state.rglob("*admin*.json")).read_text())
+        return WorkspaceClient(
+            host=self.env["GOVTUNE_DATABRICKS_HOST"],
+            client_id=admin["client_id"],
+            client_secret=admin["client_secret"],
+            auth_type="oauth-m2m",
+        )
+
+
+def project_environment(cloud: Cloud) -> dict[str, str]:
+    uris = json.loads(cloud.env["GOVTUNE_BASE_MODEL_URIS"])
+    return {
+        **cloud.env,
+        "GOVTUNE_TRAINING_CONFIGURATION_FOLDER": str(CONFIGS),
+        "GOVTUNE_BASE_MODEL_URIS": json.dumps({"quick": uris["smollm2-135m"]}),
+        "GOVTUNE_MINIMUM_EXAMPLES": "5",
+        "GOVTUNE_MINIMUM_ROUGE_GAIN": "0",
+    }
+
+
+@pytest.fixture(scope="session")
+def project(cloud: Cloud) -> Project:
+    return Project(cloud, project_environment(cloud))
+
+
+@pytest.fixture(scope="session")
+def materialized(project: Project) -> subprocess.CompletedProcess[str]:
+    """Both fiscal years from filings to a registered model."""
+    return project.demo("--years", ",".join(YEARS))
+
+
+@pytest.fixture
+def instance(project: Project, materialized: object) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance on which the path was materialized."""
+    with dg.DagsterInstance.from_config(project.env["DAGSTER_HOME"]) as opened:
+        yield opened
+
+
+@pytest.fixture
+def in_environment(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """This process itself pointed at the cloud."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "GOVTUNE_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    return project

@@ -1,0 +1,89 @@
+"""What must be refused is refused, with a message that mends it."""
+
+from __future__ import annotations
+
+import json
+
+import dagster as dg
+import pytest
+from databricks.sdk.service import catalog as uc
+
+from govtune_assets import provenance
+from govtune_assets.keys import EXAMPLES, SNAPSHOT, adapter_key
+from tests.integration.backfill import run_backfill
+from tests.integration.conftest import Project
+
+pytestmark = pytest.mark.integration
+
+
+def _select_on_raw(project: Project, *, granted: bool) -> None:
+    change = {"add" if granted else "remove": [uc.Privilege.SELECT]}
+    principal = project.env["GOVTUNE_PRINCIPAL_CURATOR"]
+    project.admin().grants.update(
+        "schema", "govtune.raw", changes=[uc.PermissionsChange(principal=principal, **change)]
+    )
+
+
+def test_revoking_select_stops_the_next_run(in_environment: Project, instance: dg.DagsterInstance) -> None:
+    made = provenance.latest(instance, EXAMPLES, "2023")
+    _select_on_raw(in_environment, granted=False)
+    try:
+        runs = run_backfill([EXAMPLES], ["2023"])
+    finally:
+        _select_on_raw(in_environment, granted=True)
+    assert [run.succeeded for run in runs] == [False]
+    principal = in_environment.env["GOVTUNE_PRINCIPAL_CURATOR"]
+    error = runs[0].error
+    assert "govtune.raw.risk_factors" in error and "SELECT" in error and principal in error, error
+    assert "GRANT SELECT ON" in error, error
+    assert provenance.latest(instance, EXAMPLES, "2023").run_id == made.run_id
+
+
+def test_a_failing_gate_in_a_backfill_never_trains(
+    in_environment: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The year's run ends at its gate; what follows is launched by the backfill all the same, and refuses."""
+    snapshot = provenance.latest(instance, SNAPSHOT)
+    monkeypatch.setenv("GOVTUNE_MINIMUM_EXAMPLES", "100000")
+    runs = run_backfill([EXAMPLES, SNAPSHOT, adapter_key("quick")], ["2023"])
+    assert not any(run.succeeded for run in runs)
+    assert provenance.latest(instance, SNAPSHOT).run_id == snapshot.run_id
+    monkeypatch.setenv("GOVTUNE_MINIMUM_EXAMPLES", "5")
+
+    # Materialized alone, training sees that the newest record of the consumed version is a failure.
+    adapter = provenance.latest(instance, adapter_key("quick"))
+    refused = run_backfill([adapter_key("quick")], [])
+    assert [run.succeeded for run in refused] == [False]
+    assert "minimum_examples of curated/risk_factor_examples, fiscal year 2023: failed" in refused[0].error
+    assert provenance.latest(instance, adapter_key("quick")).run_id == adapter.run_id
+
+    again = run_backfill([EXAMPLES], ["2023"])
+    assert [run.succeeded for run in again] == [True], again
+
+
+def test_a_year_without_filings_says_so(in_environment: Project, instance: dg.DagsterInstance) -> None:
+    runs = run_backfill([dg.AssetKey("raw_filings")], ["2011"])
+    assert [run.succeeded for run in runs] == [False]
+    assert "No filing of fiscal year 2011" in runs[0].error
+
+
+def test_an_unknown_company_is_named(
+    in_environment: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOVTUNE_UNIVERSE", "NOSUCHTICKER")
+    runs = run_backfill([dg.AssetKey("raw_filings")], ["2023"])
+    assert [run.succeeded for run in runs] == [False]
+    assert "NOSUCHTICKER" in runs[0].error
+
+
+def test_grants_as_code_mend_what_was_revoked(project: Project, materialized: object) -> None:
+    admin = next(project.cloud.state.rglob("*admin*.json"))
+    _select_on_raw(project, granted=False)
+    plan = project.govtune("access", "plan", GOVTUNE_ADMIN_CREDENTIALS_FILE=str(admin))
+    assert "GRANT SELECT ON SCHEMA `govtune`.`raw`" in plan.stdout, plan.stdout + plan.stderr
+    applied = project.govtune("access", "apply", GOVTUNE_ADMIN_CREDENTIALS_FILE=str(admin))
+    assert "1 grants made." in applied.stdout
+    again = project.govtune("access", "plan", GOVTUNE_ADMIN_CREDENTIALS_FILE=str(admin))
+    assert again.stdout.strip() == "0 grants are missing."
+    secret = json.loads(admin.read_text())["client_secret"]
+    assert secret not in plan.stdout + plan.stderr + applied.stdout + applied.stderr
