@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 import urllib.parse
 from dataclasses import replace
 from http import HTTPStatus
@@ -18,6 +19,8 @@ from localcloud.databricks.errors import ApiError, invalid, unauthenticated
 from localcloud.databricks.routes import ALL
 from localcloud.databricks.web import Call, Json, Notes, Route, parse_body
 from localcloud.databricks.workspace import WORKSPACE_ID, Workspace
+
+log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -69,6 +72,11 @@ def _answer(workspace: Workspace, request: Request, raw: bytes) -> Response:
         return JSONResponse(_handle(workspace, request, raw))
     except ApiError as error:
         return _error(error)
+    except Exception:
+        log.exception("%s %s failed", request.method, request.url.path)
+        return _error(
+            ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "The workspace failed; see its log.")
+        )
 
 
 def _public(workspace: Workspace, request: Request, raw: bytes) -> Response | None:

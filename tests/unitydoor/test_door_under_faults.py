@@ -70,7 +70,7 @@ def script() -> Iterator[Script]:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     made.host = f"http://127.0.0.1:{server.server_address[1]}"
     made.replies = {
