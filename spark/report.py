@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
+
+from spark import pii
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,12 @@ def size_in_bytes(rows: DataFrame) -> int:
     """Return the size of the files that hold the rows of a table as it was read."""
     files = rows.select("_metadata.file_path", "_metadata.file_size").distinct()
     return int(files.agg(F.coalesce(F.sum("file_size"), F.lit(0))).first()[0])
+
+
+def pii_left() -> Column:
+    """Return the aggregate that counts personal data in prompts and completions, looked for with `pii.leftovers`."""
+    left = F.udf(pii.leftovers, "int")
+    return F.coalesce(F.sum(left(F.concat_ws("\n", "prompt", "completion"))), F.lit(0)).alias("pii_left")
 
 
 def counts(rows: DataFrame, *columns: str) -> list[dict[str, int]]:

@@ -13,9 +13,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
-from spark import examples, extras, pii, schemas
+from spark import examples, extras, schemas
 from spark.errors import JobError
-from spark.report import Report, counts, size_in_bytes
+from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
 from spark.templates import T1
 
@@ -75,10 +75,9 @@ def _commit(parameters: Mapping[str, Any], source: str, source_version: int) -> 
 
 def _measure(written: DataFrame) -> dict[str, Any]:
     """Count what stands in the table, and look in it for personal data with `pii.leftovers`."""
-    left = F.udf(pii.leftovers, "int")
     totals = written.agg(
         F.count("*").alias("rows"),
         F.coalesce(F.sum("pii_removed"), F.lit(0)).alias("pii_removed"),
-        F.coalesce(F.sum(left(F.concat_ws("\n", "prompt", "completion"))), F.lit(0)).alias("pii_left"),
+        pii_left(),
     ).first()
     return {**{name: int(value) for name, value in totals.asDict().items()}, "bytes": size_in_bytes(written)}

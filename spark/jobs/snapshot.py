@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from spark import extras, schemas, snapshot, split
 from spark.digests import content_root
 from spark.errors import JobError
-from spark.report import Report, counts, size_in_bytes
+from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
 
 SAMPLE = (
@@ -54,6 +54,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         "delta_version": written.version,
         "source_delta_version": source_version,
         "merkle_root": written.digest,
+        "pii_left": int(written.rows.agg(pii_left()).first()[0]),
         "bytes": size_in_bytes(written.rows),
         "sample": written.rows.sort("split", "example_id").select(*SAMPLE).first().asDict(),
         "credentials": tables.records(),
