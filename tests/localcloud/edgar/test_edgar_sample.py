@@ -134,7 +134,7 @@ def test_annual_reports_have_enough_factors_of_fitting_length(truth: Rows) -> No
         assert row["status"] == "full"
         assert 14 <= len(row["risk_factors"]) <= 20
         for factor in row["risk_factors"]:
-            assert 100 <= len(factor["body"].split()) <= 350, factor["id"]
+            assert 110 <= len(factor["body"].split()) <= 350, factor["id"]
             assert not re.search(r"[{}\[\]]|//|  ", factor["body"] + factor["subcaption"]), factor
 
 
