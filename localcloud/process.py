@@ -88,7 +88,6 @@ def _prctl(option: int, argument: int) -> None:
 def _supervise(argv: Sequence[str]) -> int:
     """Run `argv` in a session of its own until it ends, the lifeline closes, or a signal arrives."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    kill_with_parent()
     child = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,

@@ -21,7 +21,8 @@ from werkzeug.wsgi import get_input_stream
 
 from localcloud.aws.accesslog import AccessLog
 from localcloud.aws.iam.enforcement import Account, Caller
-from localcloud.aws.s3 import REFUSED_KEYS
+from localcloud.aws.iam.resources import deleted_keys
+from localcloud.aws.s3 import REFUSED_KEYS, BodyStore
 from localcloud.aws.signature import Signature, check_signature, read_signature
 from localcloud.aws.state import State
 from localcloud.aws.wire import Call, RefusedError, error_response, read_call, request_from
@@ -33,16 +34,36 @@ DECIDED = "localcloud.decided"
 CALLER = "localcloud.caller"
 Answer = tuple[str, list[tuple[str, str]], Iterable[bytes]]
 _READ_ONLY = ("Get", "Head", "List", "Describe", "Simulate", "Filter", "Decrypt", "Encrypt", "Verify", "Batchget")
+_OBJECT_CHANGES = {
+    "PutObject",
+    "CopyObject",
+    "DeleteObject",
+    "DeleteObjects",
+    "CompleteMultipartUpload",
+    "PutObjectAcl",
+    "PutObjectLegalHold",
+    "PutObjectRetention",
+}
+_UPLOAD_CHANGES = {
+    "CreateMultipartUpload",
+    "UploadPart",
+    "UploadPartCopy",
+    "AbortMultipartUpload",
+    "CompleteMultipartUpload",
+}
 _NOT_AWS = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 
 
 class Door(DomainDispatcherApplication):  # type: ignore[misc]
     """WSGI application of the local AWS endpoint."""
 
-    def __init__(self, account: Account, state: State, access_log: AccessLog, lock: threading.RLock) -> None:
+    def __init__(
+        self, account: Account, state: State, store: BodyStore, access_log: AccessLog, lock: threading.RLock
+    ) -> None:
         super().__init__(create_backend_app)
         self._account = account
         self._state = state
+        self._store = store
         self._access_log = access_log
         self._backends_lock = lock
 
@@ -96,9 +117,23 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
                 log.exception("moto failed in %s", call.action)
                 raise RefusedError("InternalFailure", f"{type(error).__name__} in {call.action}", 500) from error
             if not call.operation.startswith(_READ_ONLY):
-                self._state.mark(call.prefix)
+                self._keep(call, refused)
         status, headers = answered[0]
         return status, headers, content
+
+    def _keep(self, call: Call, refused: frozenset[str]) -> None:
+        """Have what the call changed saved before it is answered."""
+        bucket = str(call.params.get("Bucket", ""))
+        if call.operation == "DeleteObjects":
+            deleted = {key for key, _ in deleted_keys(call.request.get_data())} - refused
+            self._state.objects_changed(self._account.account, bucket, deleted)
+        elif call.operation in _OBJECT_CHANGES:
+            self._state.objects_changed(self._account.account, bucket, [str(call.params.get("Key", ""))])
+        if call.operation in _UPLOAD_CHANGES:
+            self._state.changed_later(call.prefix)
+        elif call.operation not in _OBJECT_CHANGES:
+            self._state.changed(call.prefix)
+        self._store.expunge()
 
     def _log_s3(self, call: Call, caller: Caller | None, answer: Answer, sent: int) -> None:
         lengths = [int(value) for name, value in answer[1] if name.lower() == "content-length"]

@@ -19,7 +19,7 @@ from moto.emrserverless import models, responses, urls
 from moto.emrserverless.exceptions import ValidationException
 
 from localcloud.aws.jobs import JobProcess, Shipper
-from localcloud.aws.platform import JobCredentials, Platform
+from localcloud.aws.platform import InterruptedJobError, JobCredentials, Platform
 from localcloud.aws.spark import SparkJob, SubmitError, last_error_lines, spark_job
 from localcloud.aws.staging import split_s3_uri
 from localcloud.aws.wire import RefusedError
@@ -100,7 +100,7 @@ class LocalEMRServerlessBackend(models.EMRServerlessBackend):  # type: ignore[mi
     def _run_guarded(self, application: Any, run: Any) -> None:
         try:
             self._run(application, run)
-        except (RefusedError, SubmitError, ClientError, BotoCoreError, OSError) as error:
+        except (RefusedError, SubmitError, InterruptedJobError, ClientError, BotoCoreError, OSError) as error:
             log.warning("job run %s failed before or after its driver: %s", run.id, error)
             self._move(
                 run, "FAILED", f"Job failed, please check complete logs in configured logging destination. {error}"

@@ -10,6 +10,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
 _BODYLESS = (204, 304)
+BACKLOG = 128
 
 
 class KeepAliveHandler(MotoRequestHandler):  # type: ignore[misc]
@@ -64,15 +65,13 @@ class KeepAliveHandler(MotoRequestHandler):  # type: ignore[misc]
 
 
 class Server(ThreadedWSGIServer):
-    """A threaded server on 127.0.0.1 whose connection threads do not hold up its end."""
+    """A threaded server on 127.0.0.1 whose connection threads do not hold up its end.
+
+    Raises OSError when the port is taken.
+    """
 
     daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, port: int, app: Any) -> None:
-        super().__init__("127.0.0.1", port, app, handler=KeepAliveHandler)
-
-    def server_bind(self) -> None:
-        """Bind, with the port free again at once after a stop."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        super().server_bind()
+        listening = socket.create_server(("127.0.0.1", port), backlog=BACKLOG, reuse_port=False)
+        super().__init__("127.0.0.1", port, app, handler=KeepAliveHandler, fd=listening.detach())

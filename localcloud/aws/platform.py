@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -20,7 +21,15 @@ from localcloud.aws.iam.enforcement import Account
 from localcloud.aws.jobs import JobProcess
 from localcloud.aws.state import State, private_folder
 
+STOP_SECONDS = 15.0
 _INHERITED = ("PATH", "JAVA_HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
+
+
+class InterruptedJobError(Exception):
+    """The server stops, and the job with it."""
+
+    def __init__(self) -> None:
+        super().__init__("the service was interrupted while the job ran")
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,8 @@ class Platform:
         self._lock = lock
         self._folder = private_folder(folder)
         self._processes: set[JobProcess] = set()
-        self._stopped = threading.Event()
+        self._threads: set[threading.Thread] = set()
+        self._stopping = False
         for left in self._folder.iterdir():  # of jobs that a crash ended
             shutil.rmtree(left)
 
@@ -126,7 +136,7 @@ class Platform:
         """Change backends from a job's thread: alone, and saved afterwards."""
         with self._lock:
             yield
-            self._state.mark(service)
+            self._state.changed(service)
 
     def credentials(self, service: str, role_arn: str, session: str, source_arn: str, region: str) -> JobCredentials:
         """Assume a job's role as the service does. Raises RefusedError when the role does not trust it."""
@@ -154,27 +164,44 @@ class Platform:
 
     def run_in_background(self, name: str, work: Callable[[], object]) -> None:
         """Run a job's thread."""
-        threading.Thread(target=work, name=name, daemon=True).start()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                with self._lock:
+                    self._threads.discard(thread)
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
 
     @contextlib.contextmanager
     def running(self, process: JobProcess) -> Iterator[JobProcess]:
-        """Keep `process` known while it runs, so that it ends with the server."""
+        """Keep `process` known while it runs, so that it ends with the server.
+
+        Raises InterruptedJobError afterwards if that is why it ended.
+        """
         with self._lock:
             self._processes.add(process)
-        if self._stopped.is_set():
-            process.kill()
+            if self._stopping:
+                process.kill()
         try:
             yield process
         finally:
             with self._lock:
                 self._processes.discard(process)
+        if self._stopping:
+            raise InterruptedJobError
 
     def stop_jobs(self) -> None:
-        """Kill every running job with all its processes."""
-        self._stopped.set()
+        """Kill every running job with all its processes, and let its thread note that."""
         with self._lock:
-            running = list(self._processes)
-        for process in running:
-            process.kill()
-        for process in running:
-            process.wait(None)
+            self._stopping = True
+            for process in self._processes:
+                process.kill()
+            threads = list(self._threads)
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

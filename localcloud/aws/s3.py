@@ -7,7 +7,9 @@ extended so that a body is one immutable file named at random, and the pickled k
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import threading
 import uuid
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -20,6 +22,8 @@ from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
 from moto.s3 import models, responses, urls
 
+log = logging.getLogger(__name__)
+
 CHUNK = 1 << 20
 REFUSED_KEYS = "localcloud.refused_keys"
 _streaming: ContextVar[bool] = ContextVar("streaming", default=False)
@@ -31,6 +35,7 @@ class BodyStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
+        self._doomed: list[str] = []
 
     def write(self, data: bytes) -> str:
         """Keep `data`; returns the name of its file."""
@@ -48,8 +53,13 @@ class BodyStore:
         return FileBody(self.folder / name)
 
     def remove(self, name: str) -> None:
-        """Forget a body."""
-        (self.folder / name).unlink(missing_ok=True)
+        """Note that a body is no longer needed. It goes with `expunge`, after the change itself is safe."""
+        self._doomed.append(name)
+
+    def expunge(self) -> None:
+        """Delete the bodies that are no longer needed."""
+        while self._doomed:
+            (self.folder / self._doomed.pop()).unlink(missing_ok=True)
 
     def sweep(self, kept: set[str]) -> int:
         """Remove bodies that no object refers to, left by a crash; returns how many."""
@@ -148,8 +158,6 @@ class StoredKey(models.FakeKey):  # type: ignore[misc]
         return {name: value for name, value in self.__dict__.items() if name != "lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        import threading
-
         self.__dict__.update(state)
         self.lock = threading.Lock()
 
@@ -227,13 +235,20 @@ def install(store: BodyStore) -> None:
     urls.url_paths = {path: dispatch[handler.__name__] for path, handler in urls.url_paths.items()}
 
 
-def sweep(store: BodyStore, account: str) -> int:
-    """Remove bodies that a crash left without an object; returns how many."""
+def reconcile(store: BodyStore, account: str) -> None:
+    """Make objects and bodies agree after a crash: no object without its body, no body without an object."""
     kept: set[str] = set()
     for bucket in models.s3_backends[account]["aws"].buckets.values():
-        for versions in bucket.keys._iterlists():
-            kept.update(one.body_name for one in versions[1] if isinstance(one, StoredKey) and one.body_name)
+        for key, versions in list(bucket.keys._iterlists()):
+            whole = [one for one in versions if not isinstance(one, StoredKey) or _has_body(store, one)]
+            if len(whole) < len(versions):
+                log.warning("a body of %s/%s is lost; the version is dropped", bucket.name, key)
+                dict.__setitem__(bucket.keys, key, whole) if whole else dict.pop(bucket.keys, key)
+            kept.update(one.body_name for one in whole if isinstance(one, StoredKey) and one.body_name)
         for upload in bucket.multiparts.values():
             kept.update(part.body_name for part in upload.parts.values() if part.body_name)
-        # a finished upload stays with its object
-    return store.sweep(kept)
+    store.sweep(kept)
+
+
+def _has_body(store: BodyStore, key: StoredKey) -> bool:
+    return key.body_name is None or (store.folder / key.body_name).exists()

@@ -30,7 +30,7 @@ from localcloud.aws.app import Door, install_confirmation  # noqa: E402
 from localcloud.aws.http import Server  # noqa: E402
 from localcloud.aws.iam.enforcement import Account, RootCredentials  # noqa: E402
 from localcloud.aws.platform import Platform, PlatformSettings  # noqa: E402
-from localcloud.aws.state import State, StateError, private_folder  # noqa: E402
+from localcloud.aws.state import State, StateError, only_server, private_folder  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -52,34 +52,44 @@ def serve(port: int, folder: Path, root: RootCredentials, settings: PlatformSett
     """Serve on 127.0.0.1:`port` until SIGTERM or SIGINT."""
     lock = threading.RLock()
     private_folder(folder)
-    _use_system_randomness()
-    account = Account(ACCOUNT_ID, root)
-    state = State(folder / "backends", lock)
-    store = s3.BodyStore(folder / "objects")
-    access_log = AccessLog(folder / "s3-access.jsonl")
-    platform = Platform(account, state, lock, f"http://127.0.0.1:{port}", folder / "jobs", settings)
-    s3.install(store)
-    sts.install()
-    emr.install(platform)
-    sagemaker.install(platform)
-    install_confirmation()
-    loaded = state.load()
-    with lock:
-        emr.fail_interrupted(ACCOUNT_ID)
-        sagemaker.fail_interrupted(ACCOUNT_ID)
-        s3.sweep(store, ACCOUNT_ID)
-    state.start()
-    server = Server(port, Door(account, state, access_log, lock))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    log.info("AWS endpoint on http://127.0.0.1:%d with %d saved backends", port, loaded)
-    try:
-        server.serve_forever()
-    finally:
-        server.server_close()
+    with only_server(folder):
+        _use_system_randomness()
+        account = Account(ACCOUNT_ID, root)
+        state = State(folder / "backends", lock)
+        store = s3.BodyStore(folder / "objects")
+        access_log = AccessLog(folder / "s3-access.jsonl")
+        server = Server(port, Door(account, state, store, access_log, lock))
+        platform = Platform(account, state, lock, f"http://127.0.0.1:{port}", folder / "jobs", settings)
+        s3.install(store)
+        sts.install()
+        emr.install(platform)
+        sagemaker.install(platform)
+        install_confirmation()
+        loaded = state.load(ACCOUNT_ID)
+        with lock:
+            emr.fail_interrupted(ACCOUNT_ID)
+            sagemaker.fail_interrupted(ACCOUNT_ID)
+            s3.reconcile(store, ACCOUNT_ID)
+        state.start()
+        _stop_on_signals(server, platform)
+        log.info("AWS endpoint on http://127.0.0.1:%d with %d saved backends", port, loaded)
+        try:
+            server.serve_forever()
+        finally:
+            server.server_close()
+            state.close()
+            access_log.close()
+
+
+def _stop_on_signals(server: Server, platform: Platform) -> None:
+    """SIGTERM and SIGINT end the jobs while the server still answers them, and then the server."""
+
+    def stop() -> None:
         platform.stop_jobs()
-        state.close()
-        access_log.close()
+        server.shutdown()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=stop).start())
 
 
 def _use_system_randomness() -> None:

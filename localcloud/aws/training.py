@@ -16,7 +16,7 @@ from moto.core.utils import utcnow
 from localcloud.aws import container
 from localcloud.aws.container import OptMl
 from localcloud.aws.jobs import JobProcess, Shipper
-from localcloud.aws.platform import JobCredentials, Platform
+from localcloud.aws.platform import InterruptedJobError, JobCredentials, Platform
 from localcloud.aws.staging import StagingError, download_prefix, pack_folder, split_s3_uri
 from localcloud.aws.wire import RefusedError
 
@@ -239,7 +239,7 @@ class Runner:
             self._fail(job, f"ClientError: Data download failed: {error}")
         except ClientError as error:
             self._fail(job, f"ClientError: {error}")
-        except (RefusedError, BotoCoreError, OSError, re.error) as error:
+        except (RefusedError, InterruptedJobError, BotoCoreError, OSError, re.error) as error:
             self._fail(job, f"InternalServerError: {error}")
 
     def _fail(self, job: TrainingJob, reason: str) -> None:

@@ -48,8 +48,8 @@ class LocalAws:
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
-    def start(self) -> None:
-        """Start the server, and wait until it answers."""
+    def launch(self) -> None:
+        """Start the server's process."""
         root = self.folder / "root.json"
         root.touch(mode=0o600)
         root.write_text(json.dumps(ROOT_KEY))
@@ -66,6 +66,11 @@ class LocalAws:
                 stdout=log,
                 stderr=log,
             )
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        self.launch()
+        assert self.process is not None
         deadline = time.monotonic() + READY_SECONDS
         while True:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.endpoint}/_localcloud/health") as answer:

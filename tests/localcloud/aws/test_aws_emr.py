@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import stat
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,8 +74,6 @@ class Emr:
 @pytest.fixture(scope="module")
 def fake_emr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emr]:
     """A server whose spark-submit is a small script that runs the entry point."""
-    import sys
-
     folder = tmp_path_factory.mktemp("emr")
     fake = folder / "spark-submit"
     fake.write_text(FAKE.format(python=sys.executable))
