@@ -1,8 +1,8 @@
 """The replica's HTTP server: HTTP/1.1 with keep-alive, gzip, conditional requests, the SEC's refusals.
 
-Two paths are not EDGAR's and are subject to no limit: `/_localcloud/health`, and `/_localcloud/statistics`, which counts
-the answers so far by kind (`archives`, `files`, `submissions`, `not_modified`, `missing`, `undeclared`, `rate_exceeded`,
-`fault_*`), so that a test can tell what a client really asked for.
+Two paths are not EDGAR's and are subject to no limit: `/_localcloud/health`, and `/_localcloud/statistics`, which
+counts the answers so far by kind (`archives`, `files`, `submissions`, `not_modified`, `missing`, `undeclared`,
+`rate_exceeded`, `fault_*`), so that a test can tell what a client really asked for.
 """
 
 from __future__ import annotations

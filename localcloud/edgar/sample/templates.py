@@ -47,7 +47,7 @@ def fill(template: str, facts: Mapping[str, str], year: int, dice: Dice) -> str:
         name, low, high = match.groups()
         if low is not None:
             # The place is told by the words before it, so that an edit elsewhere does not change the number.
-            return str(_number(int(low), int(high), year, dice, match.string[: match.start()][-24:]))
+            return f"{_number(int(low), int(high), year, dice, match.string[: match.start()][-24:]):,}"
         fact = facts[name[0].lower() + name[1:]]
         return fact[0].upper() + fact[1:] if name[0].isupper() else fact
 
