@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localcloud.seed import names
-from localcloud.seed.aws import AwsAccount
 from localcloud.seed.credentials import CredentialFiles
 from localcloud.supervisor.errors import LocalCloudError
 from localcloud.supervisor.layout import EdgarSource, Layout, Ports
 from localcloud.supervisor.private import write_private
+
+if TYPE_CHECKING:
+    from localcloud.seed.aws import AwsAccount
 
 SEC_WWW = "https://www.sec.gov"
 SEC_DATA = "https://data.sec.gov"

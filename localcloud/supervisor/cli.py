@@ -12,14 +12,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from localcloud.seed.settings import read_settings
 from localcloud.supervisor import instance
-from localcloud.supervisor.cloud import Cloud, run_command
+from localcloud.supervisor.command import run_command
 from localcloud.supervisor.errors import LocalCloudError, Stopped
 from localcloud.supervisor.instance import Instance
 from localcloud.supervisor.layout import PROJECT_ROOT, EdgarSource, Layout, Ports
 from localcloud.supervisor.services import answers
+
+if TYPE_CHECKING:
+    from localcloud.supervisor.cloud import Cloud
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DOWN_SECONDS = 120.0
@@ -108,6 +112,8 @@ def _stoppable() -> Iterator[None]:
 @contextmanager
 def _cloud(options: argparse.Namespace) -> Iterator[Cloud]:
     """A cloud that holds its state folder and stops with the block."""
+    from localcloud.supervisor.cloud import Cloud  # imports the clients of both clouds
+
     layout = _layout(options)
     edgar = EdgarSource.parse(options.edgar, companies=options.companies, contact=options.contact)
     layout.create()

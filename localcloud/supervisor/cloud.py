@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +27,7 @@ from localcloud.supervisor.catalogue import Catalogue, clean_environment
 from localcloud.supervisor.errors import LocalCloudError
 from localcloud.supervisor.instance import Claim
 from localcloud.supervisor.layout import PROJECT_ROOT, EdgarSource, Layout, Ports
-from localcloud.supervisor.services import Guarded, RunningService, Service, check_port_free
+from localcloud.supervisor.services import RunningService, Service, check_port_free
 
 WATCH_SECONDS = 0.5
 BASE_MODEL = PROJECT_ROOT / ".cache" / "models" / "smollm2-135m"
@@ -62,18 +64,23 @@ class Cloud:
         files = CredentialFiles(self.layout.credentials)
         files.ensure_roots()
         self._check_ports(catalogue, with_dagster=with_dagster)
-        self._start(catalogue.aws())
+        aws = self._launch(catalogue.aws())
         if self.edgar.kind != "live":
-            self._start(catalogue.edgar(corpus.prepare(self.edgar, self.layout)))
-        root = self._root(files)
+            self._await(self._launch(catalogue.edgar(corpus.prepare(self.edgar, self.layout))))
+        self._await(aws)
         with self._seeding("aws"):
+            root = self._root(files)
             account = seed_account(root, files)
-        self._start(catalogue.databricks())
+            databricks = self._launch(catalogue.databricks())
+            self.say(upload_base_model(root.client("s3"), BASE_MODEL))
+        self._await(databricks)
         with self._seeding("databricks"):
             settings = self._seed(root, files, account)
         shutil.copyfile(DAGSTER_CONFIGURATION, self.layout.dagster_home / "dagster.yaml")
         if with_dagster:
-            self._start(catalogue.dagster(settings))
+            dagster = catalogue.dagster(settings)
+            self._end_orphaned_runs(dagster)
+            self._await(self._launch(dagster))
         return settings
 
     def declare_ready(self) -> None:
@@ -102,13 +109,34 @@ class Cloud:
         for service in services:
             check_port_free(service)
 
-    def _start(self, service: Service) -> None:
-        started = time.monotonic()
+    def _launch(self, service: Service) -> RunningService:
         running = RunningService(service, self.layout.logs / f"{service.name}.log")
         self._running.append(running)
         self._publish(ready=False)
+        return running
+
+    def _await(self, running: RunningService) -> None:
         running.wait_until_healthy()
-        self.say(f"{service.what} answers at {service.url} ({time.monotonic() - started:.1f} s)")
+        self.say(f"{running.service.what} answers at {running.service.url}")
+
+    def _end_orphaned_runs(self, dagster: Service) -> None:
+        """Runs that an earlier local cloud took down with it must not block the queue."""
+        if not (self.layout.dagster_home / "history").exists():
+            return
+        done = subprocess.run(
+            [sys.executable, "-m", "localcloud.supervisor.orphans"],
+            cwd=PROJECT_ROOT,
+            env=dict(dagster.environment),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode != 0:
+            raise LocalCloudError(f"Dagster's records in {self.layout.dagster_home} cannot be read:\n{done.stderr}")
+        ended = int(done.stdout)
+        if ended:
+            self.say(f"{ended} unfinished Dagster runs of an earlier start are marked as ended")
 
     def _publish(self, *, ready: bool) -> None:
         self.claim.publish(tuple(each.record() for each in self._running), ready=ready)
@@ -129,7 +157,6 @@ class Cloud:
         return Root(self.ports.url("aws"), key)
 
     def _seed(self, root: Root, files: CredentialFiles, account: AwsAccount) -> dict[str, str]:
-        self.say(upload_base_model(root.client("s3"), BASE_MODEL))
         workspace = admin_client(self.ports.url("databricks"), files)
         principals = seed_workspace(workspace, root.client("secretsmanager"))
         settings = product_settings(self.layout, self.ports, self.edgar, account, principals)
@@ -138,15 +165,3 @@ class Cloud:
         self.say(f"grants: {apply_declared_grants(environment, files)}")
         self.say(f"seeded: settings are in {self.layout.settings}")
         return settings
-
-
-def run_command(command: Sequence[str], settings: Mapping[str, str], environment: Mapping[str, str]) -> int:
-    """Runs a command with the product's settings in its environment; returns its exit code.
-
-    The command and all that it started end with this process, however that one ends.
-    """
-    process = Guarded(command, {**clean_environment(environment), **settings}, output=None)
-    try:
-        return process.wait()
-    finally:
-        process.stop()

@@ -55,21 +55,24 @@ class Instance:
 
 
 def process_start(pid: int) -> str:
-    """What tells a process from a later one with the same number: its start time; empty where there is none."""
+    """What tells a process from a later one with the same number: its start time; empty where none runs."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
-            # Field 22 of proc(5), counted behind the command name, which may itself hold spaces and brackets.
-            return stat.read_text().rpartition(")")[2].split()[19]
+            # Fields 3 (state) and 22 (start time) of proc(5), counted behind the command name, which may itself
+            # hold spaces and brackets.
+            fields = stat.read_text().rpartition(")")[2].split()
+            return "" if fields[0] == "Z" else fields[19]
         except (FileNotFoundError, ProcessLookupError):
             return ""
     done = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607 - macOS keeps ps in /bin
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],  # noqa: S607 - macOS keeps ps in /bin
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.stdout.strip()
+    state, _, started = done.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else started.strip()
 
 
 @dataclass
