@@ -70,7 +70,7 @@ def broken_filings(
 ) -> Iterator[BrokenFiling]:
     """The annual reports of a company, each with its defect."""
     for year in years:
-        section = composer.full(company, year, upper_groups=LAYOUT.upper_groups)
+        section = composer.full(company, year, LAYOUT.looks)
         filing = annual_report(company, year, section)
         yield _BREAKERS[defect](filing, forms)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from localcloud.edgar.sample import pii
 from localcloud.edgar.sample.companies import Company
 from localcloud.edgar.sample.dice import Dice
-from localcloud.edgar.sample.document import BULLET, RiskFactor, Section, Status
+from localcloud.edgar.sample.document import BULLET, Looks, RiskFactor, Section, Status
 from localcloud.edgar.sample.library import Category, Factor
 from localcloud.edgar.sample.templates import FIRST_YEAR, fill
 
@@ -69,19 +69,19 @@ class Composer:
         self._closings = closings
         self._words = words
 
-    def full(self, company: Company, year: int, *, upper_groups: bool) -> Section:
+    def full(self, company: Company, year: int, looks: Looks) -> Section:
         """The section of a 10-K, or of a 10-Q that repeats it all."""
         dice = company.dice.under("section")
         grouping = dice.choice((*self._words.groupings, None), "grouping")
         closings = self._closings_of(company)
         factors = tuple(
-            _write(factor, closings.get(factor.id), _group(grouping, factor, upper=upper_groups), company, year)
+            _write(factor, closings.get(factor.id), _group(grouping, factor, looks), company, year, looks.bullet_gap)
             for factor in _by_group(self.factors_of(company, year), grouping)
         )
         introduction = dice.choice(self._words.introductions, "introduction")
         introduction = introduction.format(company=company.profile.short, year=year)
         section = Section(Status.FULL, (introduction,), factors=factors)
-        return self._summarize(section, dice) if dice.chance(_SUMMARY_PERCENT, "summary") else section
+        return self._summarize(section, dice, looks.bullet_gap) if dice.chance(_SUMMARY_PERCENT, "summary") else section
 
     def pointer(self, company: Company, year: int) -> Section:
         """The section of a 10-Q that refers to the annual report for the fiscal year before."""
@@ -133,18 +133,18 @@ class Composer:
             by_subject.setdefault(factor.subject, factor)
         return list(by_subject.values())
 
-    def _summarize(self, section: Section, dice: Dice) -> Section:
+    def _summarize(self, section: Section, dice: Dice, gap: str) -> Section:
         picked = dice.shuffled(section.factors, "summarized")[:_SUMMARIZED]
-        bullets = [f"{BULLET}{factor.subcaption}" for factor in section.factors if factor in picked]
+        bullets = [f"{BULLET}{gap}{factor.subcaption}" for factor in section.factors if factor in picked]
         words = self._words.summary
         return replace(section, summary_heading=words.heading, summary=(words.lead, *bullets))
 
 
-def _group(grouping: Mapping[Category, str] | None, factor: Factor, *, upper: bool) -> str | None:
+def _group(grouping: Mapping[Category, str] | None, factor: Factor, looks: Looks) -> str | None:
     if grouping is None:
         return None
     group = grouping[factor.category]
-    return group.upper() if upper else group
+    return group.upper() if looks.upper_groups else group
 
 
 def _by_group(factors: list[Factor], grouping: Mapping[Category, str] | None) -> list[Factor]:
@@ -155,13 +155,13 @@ def _by_group(factors: list[Factor], grouping: Mapping[Category, str] | None) ->
     return sorted(factors, key=lambda factor: groups.index(grouping[factor.category]))
 
 
-def _write(factor: Factor, closing: str | None, group: str | None, company: Company, year: int) -> RiskFactor:
+def _write(factor: Factor, closing: str | None, group: str | None, company: Company, year: int, gap: str) -> RiskFactor:
     dice = company.dice.under("factor", factor.id)
     facts = company.facts
     subcaption = fill(dice.choice(factor.subcaptions, "subcaption"), facts, year, dice.under("subcaption"))
     templates = factor.body if closing is None else (*factor.body, closing)
     paragraphs = tuple(
-        f"{BULLET}{text.removeprefix('- ')}" if text.startswith("- ") else text
+        f"{BULLET}{gap}{text.removeprefix('- ')}" if text.startswith("- ") else text
         for index, template in enumerate(templates)
         for text in [fill(template, facts, year, dice.under(index))]
     )

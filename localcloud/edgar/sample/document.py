@@ -56,6 +56,14 @@ class RiskFactor:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What of a layout shows in plain text: groups in uppercase, and what stands between a bullet and its text."""
+
+    upper_groups: bool = False
+    bullet_gap: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
     """Item 1A: its introduction, its own summary (bullets, may be empty) and its risk factors."""
 

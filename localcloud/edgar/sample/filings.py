@@ -30,7 +30,7 @@ def filings_of(company: Company, composer: Composer) -> Iterator[Filing]:
     for year in FISCAL_YEARS:
         for quarter in QUARTERS:
             yield _filing(company, "10-Q", year, quarter, _quarter_section(company, composer, year, quarter))
-        yield annual_report(company, year, composer.full(company, year, upper_groups=layout_of(company).upper_groups))
+        yield annual_report(company, year, composer.full(company, year, layout_of(company).looks))
 
 
 def annual_report(company: Company, year: int, section: Section) -> Filing:
@@ -72,7 +72,7 @@ def _quarter_section(company: Company, composer: Composer, year: int, quarter: i
     if company.number % _ABSENT_EVERY == _ABSENT_EVERY - 1:
         return Section(Status.ABSENT, ())
     if company.number % _FULL_QUARTER_EVERY == 1 and quarter > 1:
-        return composer.full(company, year, upper_groups=layout_of(company).upper_groups)
+        return composer.full(company, year, layout_of(company).looks)
     return composer.pointer(company, year)
 
 

@@ -117,7 +117,7 @@ def risk_blocks(section: Section) -> Iterator[Block]:
 def text_block(text: str) -> Block:
     """A paragraph, or a list entry where the text starts with a bullet."""
     if text.startswith(BULLET):
-        return Block(Kind.BULLET, text.removeprefix(BULLET))
+        return Block(Kind.BULLET, text.removeprefix(BULLET).lstrip())
     return Block(Kind.PARAGRAPH, text)
 
 

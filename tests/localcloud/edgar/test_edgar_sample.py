@@ -143,7 +143,7 @@ def test_documents_say_what_the_truth_says(corpus: Path, truth: Rows) -> None:
         tree = etree.parse(corpus / row["path"])
         shown = "".join(tree.getroot().itertext())
         for line in (row["text"] or "").splitlines():
-            assert line.lstrip("\N{BULLET}") in shown, (row["path"], line)
+            assert line.lstrip("\N{BULLET} ") in shown, (row["path"], line)
 
 
 def test_inline_xbrl_facts_are_those_of_the_filing(corpus: Path, truth: Rows) -> None:

@@ -9,7 +9,7 @@ from html import escape, unescape
 from typing import ClassVar
 
 from localcloud.edgar.sample import xbrl
-from localcloud.edgar.sample.document import Filing
+from localcloud.edgar.sample.document import Filing, Looks
 from localcloud.edgar.sample.outline import Block, Kind
 
 _NAMES = {"10-K": "ANNUAL REPORT", "10-Q": "QUARTERLY REPORT", "10-K/A": "AMENDMENT NO. 1 TO ANNUAL REPORT"}
@@ -40,7 +40,7 @@ class Layout(ABC):
 
     name: ClassVar[str]
     run_in: ClassVar[bool] = False
-    upper_groups: ClassVar[bool] = False
+    looks: ClassVar[Looks] = Looks()
     has_contents: ClassVar[bool] = True
     year_on_cover: ClassVar[bool] = False
     page_characters: ClassVar[int] = 3200

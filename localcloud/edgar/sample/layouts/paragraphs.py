@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from localcloud.edgar.sample.document import Filing
+from localcloud.edgar.sample.document import Filing, Looks
 from localcloud.edgar.sample.layouts.base import Entry, Layout, text, upper
 
 _STYLE: Final = "margin:0pt 0pt 8pt 0pt;font-family:Times New Roman;font-size:10pt"
@@ -20,6 +20,7 @@ class BoldParagraphs(Layout):
     """`p` and `b`; uppercase item headings; bold italic subcaptions; page numbers in a paragraph of their own."""
 
     name: ClassVar[str] = "bold-paragraphs"
+    looks: ClassVar[Looks] = Looks(bullet_gap=" ")
 
     def cover_line(self, inner: str) -> str:
         return paragraph(f"<b>{inner}</b>", "text-align:center")
@@ -102,7 +103,7 @@ class RunInCaptions(BoldParagraphs):
 
     name: ClassVar[str] = "run-in-captions"
     run_in: ClassVar[bool] = True
-    upper_groups: ClassVar[bool] = True
+    looks: ClassVar[Looks] = Looks(upper_groups=True, bullet_gap=" ")
     has_contents: ClassVar[bool] = False
     year_on_cover: ClassVar[bool] = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from localcloud.edgar.sample.document import Filing
+from localcloud.edgar.sample.document import Filing, Looks
 from localcloud.edgar.sample.layouts.base import Entry, Layout, text, upper
 
 _FONT: Final = "color:#000000;font-family:'Times New Roman',sans-serif;font-size:10pt;line-height:120%"
@@ -96,7 +96,7 @@ class HeadingTables(StyledSpans):
     """Item headings stand in tables of two cells; the foot of a page is a table with the report's name."""
 
     name: ClassVar[str] = "heading-tables"
-    upper_groups: ClassVar[bool] = True
+    looks: ClassVar[Looks] = Looks(upper_groups=True)
 
     def page_break(self, page: int, filing: Filing) -> str:
         report = text(f"Fiscal {filing.fiscal_year} Form {filing.form}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from localcloud.edgar.sample.document import Filing
+from localcloud.edgar.sample.document import Filing, Looks
 from localcloud.edgar.sample.layouts.base import Entry, Layout, text
 
 _SHEET: Final = """<style type="text/css">
@@ -33,6 +33,7 @@ class NamedStyles(Layout):
     """Classes carry every style; `Item 1A` and its title are joined by an em dash; a running header on each page."""
 
     name: ClassVar[str] = "named-styles"
+    looks: ClassVar[Looks] = Looks(bullet_gap=" ")
 
     def style(self) -> str:
         return _SHEET
