@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus
 
 from localcloud.aws.wire import RefusedError
 
@@ -170,5 +170,6 @@ def _canonical_query(query: str) -> str:
     for part in filter(None, query.split("&")):
         name, _, value = part.partition("=")
         if name != "X-Amz-Signature":
-            pairs.append((quote(unquote(name), safe=_SAFE), quote(unquote(value), safe=_SAFE)))
+            # a plus is a blank here: delta-rs sends it so and signs %20
+            pairs.append((quote(unquote_plus(name), safe=_SAFE), quote(unquote_plus(value), safe=_SAFE)))
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))

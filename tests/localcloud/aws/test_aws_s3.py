@@ -138,7 +138,7 @@ def test_presigned_url_works_for_its_object_and_time(aws: LocalAws, bucket: str)
 
 
 def test_delta_tables_are_written_by_two_at_once(aws: LocalAws, bucket: str) -> None:
-    uri = f"s3://{bucket}/delta/{uuid.uuid4().hex}"
+    uri = f"s3://{bucket}/delta tables/{uuid.uuid4().hex}+year=2024"
     write_deltalake(uri, _rows(0), storage_options=_options(aws))
 
     def append(number: int) -> None:
