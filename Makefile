@@ -83,6 +83,8 @@ clean: ## stop the local cloud; remove its state, the environments and the cache
 constraints: ## resolve the versions of both environments anew
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--custom-compile-command 'make constraints' constraints/orchestrator.in -o constraints/orchestrator.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --override constraints/training-overrides.txt \
+		--custom-compile-command 'make constraints' constraints/training.in -o constraints/training.txt
 
 python:
 	@command -v $(PYTHON) >/dev/null || { echo "doctor: Python is not installed. Mend: install Python 3.11" \

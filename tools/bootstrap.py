@@ -3,7 +3,8 @@
 `.venv` holds the orchestrator (Dagster, the local cloud, the tests), `.venv-train` what a training job runs
 in; see docs/decisions/environments.md. Only the standard library: nothing is installed yet when this runs. An
 environment carries a stamp with the digest of everything it was built from, written last, so that a second
-run is instant and an interrupted one starts over where the package cache left off.
+run is instant. An interrupted build is thrown away and made again out of the package cache: what is in it may be
+half a package.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from pathlib import Path
 from tools import pip_settings
 
 STAMP = ".bootstrap-digest"
+UNFINISHED_FOLDER = Path(".cache") / "bootstrap"
 LAYOUT_VERSION = "1"
 LOG_TAIL_LINES = 40
+NO_SETTINGS = pip_settings.PipSettings({})
 
 
 class BootstrapError(Exception):
@@ -47,6 +50,11 @@ class Environment:
     def stamp(self) -> Path:
         return self.folder / STAMP
 
+    @property
+    def unfinished(self) -> Path:
+        """A mark that is there while a build is under way, and after one that was interrupted."""
+        return self.folder.parent / UNFINISHED_FOLDER / f"{self.name}-unfinished"
+
     def digest(self) -> str:
         """Identifies what the environment must hold: its inputs, the interpreter and its own folder."""
         parts = [LAYOUT_VERSION, sys.version, str(self.folder)]
@@ -54,9 +62,7 @@ class Environment:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def is_current(self) -> bool:
-        return (
-            self.python.exists() and self.stamp.exists() and self.stamp.read_text().strip() == self.digest()
-        )
+        return self.python.exists() and self.stamp.exists() and self.stamp.read_text().strip() == self.digest()
 
 
 def environments(root: Path) -> dict[str, Environment]:
@@ -115,7 +121,7 @@ def run_step(what: str, command: list[str], settings: pip_settings.PipSettings, 
 def make_orchestrator(target: Environment, root: Path) -> None:
     """Creates `.venv` with the pip that Python ships, brings in uv, and lets uv do the rest."""
     if not target.python.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(target.folder)], check=True)
+        run_step("Creating .venv", [sys.executable, "-m", "venv", str(target.folder)], NO_SETTINGS, cwd=root)
     settings = pip_settings.read(target.python)
     uv_version = pinned_version(target.constraints, "uv")
     pip = [str(target.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -128,9 +134,8 @@ def make_training(target: Environment, orchestrator: Environment, root: Path) ->
     settings = pip_settings.read(orchestrator.python)
     uv = orchestrator.folder / "bin" / "uv"
     if not target.python.exists():
-        shutil.rmtree(target.folder, ignore_errors=True)
         command = [str(uv), "venv", "--quiet", "--python", str(orchestrator.python), str(target.folder)]
-        run_step("Creating the training environment", command, settings, cwd=root)
+        run_step("Creating .venv-train", command, settings, cwd=root)
     sync(target, uv=uv, settings=settings, root=root)
 
 
@@ -161,18 +166,26 @@ def sync(target: Environment, *, uv: Path, settings: pip_settings.PipSettings, r
 
 
 def build(target: Environment, orchestrator: Environment, root: Path) -> None:
-    """Builds one environment unless it is current; the stamp goes first and comes back last."""
+    """Builds one environment unless it is current; the stamp goes first and comes back last.
+
+    One made by hand, which has neither stamp nor mark of a build, is brought to the constraints in place.
+    """
     if target.is_current():
         print(f"bootstrap: the {target.name} environment is current")
         return
     print(f"bootstrap: building the {target.name} environment in {target.folder.name} ...", flush=True)
     started = time.monotonic()
+    if target.unfinished.exists():
+        shutil.rmtree(target.folder, ignore_errors=True)
+    target.unfinished.parent.mkdir(parents=True, exist_ok=True)
+    target.unfinished.touch()
     target.stamp.unlink(missing_ok=True)
     if target == orchestrator:
         make_orchestrator(target, root)
     else:
         make_training(target, orchestrator, root)
     target.stamp.write_text(target.digest() + "\n")
+    target.unfinished.unlink()
     print(f"bootstrap: the {target.name} environment is ready ({time.monotonic() - started:.0f} s)")
 
 
@@ -180,9 +193,7 @@ def main() -> int:
     root = Path(__file__).resolve().parent.parent
     known = environments(root)
     parser = argparse.ArgumentParser(description="Build the project's Python environments.")
-    parser.add_argument(
-        "names", nargs="*", metavar="ENVIRONMENT", help=f"of {', '.join(known)}; default: all"
-    )
+    parser.add_argument("names", nargs="*", metavar="ENVIRONMENT", help=f"of {', '.join(known)}; default: all")
     chosen = parser.parse_args().names or list(known)
     unknown = sorted(set(chosen) - set(known))
     if unknown:

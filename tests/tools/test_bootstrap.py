@@ -50,18 +50,36 @@ def test_an_environment_that_was_moved_is_not_current(tmp_path: Path) -> None:
     assert not moved.is_current()
 
 
-def test_an_interrupted_build_leaves_no_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_is_thrown_away_and_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = project(tmp_path)
     make_current(environment)
     environment.constraints.write_text("uv==0.13.10\n")
+    half = environment.folder / "half-a-package"
 
     def interrupted(_target: Environment, _root: Path) -> None:
+        half.touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bootstrap, "make_orchestrator", interrupted)
     with pytest.raises(KeyboardInterrupt):
         bootstrap.build(environment, environment, tmp_path)
-    assert not environment.stamp.exists()
+    assert not environment.is_current()
+    assert half.exists()
+
+    monkeypatch.setattr(bootstrap, "make_orchestrator", lambda target, _root: target.python.parent.mkdir(parents=True))
+    bootstrap.build(environment, environment, tmp_path)
+    assert not half.exists()
+    assert environment.stamp.exists()
+    assert not environment.unfinished.exists()
+
+
+def test_a_change_of_constraints_keeps_what_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = project(tmp_path)
+    make_current(environment)
+    environment.constraints.write_text("uv==0.13.10\n")
+    monkeypatch.setattr(bootstrap, "make_orchestrator", lambda _target, _root: None)
+    bootstrap.build(environment, environment, tmp_path)
+    assert environment.is_current()
 
 
 def test_a_current_environment_is_left_alone(
