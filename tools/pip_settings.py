@@ -60,9 +60,7 @@ class PipSettings:
             "UV_FIND_LINKS": ",".join(links),
             "UV_INSECURE_HOST": " ".join(self._words("trusted-host")),
             "UV_HTTP_TIMEOUT": self.options.get("timeout", "") or self.options.get("default-timeout", ""),
-            "UV_KEYRING_PROVIDER": "subprocess"
-            if self.options.get("keyring-provider") == "subprocess"
-            else "",
+            "UV_KEYRING_PROVIDER": "subprocess" if self.options.get("keyring-provider") == "subprocess" else "",
             "UV_NO_CACHE": "1" if self._flag("no-cache-dir") else "",
             "SSL_CLIENT_CERT": self.options.get("client-cert", ""),
             "HTTP_PROXY": proxy,
