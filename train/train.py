@@ -45,6 +45,7 @@ LOG = logging.getLogger("train")
 EXIT_INTERRUPTED = 128 + 15  # as a shell reports SIGTERM
 _MESSAGE_SECONDS = 3.0
 _PROVENANCE = ("table", "table_version", "merkle_root", "run_id", "code_version")
+_PARAMETERS = ("configuration", "catalog_host", "secret_id", *_PROVENANCE)
 
 
 class Report(Protocol):
@@ -221,6 +222,8 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
         message_writer=PipesS3MessageWriter(client=client, interval=_MESSAGE_SECONDS),
     ) as pipes:
         extras = pipes.extras
+        if missing := [name for name in _PARAMETERS if name not in extras]:
+            raise JobError(f"the job's parameters (Pipes extras) lack {', '.join(missing)}")
         configuration = parse(extras["configuration"], source="job parameter configuration")
         model = _base_model(folders, configuration)
         grant = _vend(extras)

@@ -116,6 +116,11 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
     assert found["losses"] == metrics(whole)["losses"][found["resumed_from"] :]
     assert folder_digest(stopped / "model" / "adapter") == folder_digest(whole / "model" / "adapter")
 
+    # A job that is taken away after its last step comes back to its evaluation.
+    assert run_training(stopped) == 0
+    assert metrics(stopped)["resumed_from"] == metrics(stopped)["steps"] == 14
+    assert folder_digest(stopped / "model" / "adapter") == folder_digest(whole / "model" / "adapter")
+
 
 def test_checkpoints_of_another_training_are_not_resumed(run_training: RunTraining, tmp_path: Path) -> None:
     assert run_training(tmp_path / "out", optimization={"max_steps": 5}) == 0
