@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from govtune_assets.extraction.atomic import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +82,3 @@ class DiskCache:
     def _entry_path(self, url: str) -> Path:
         name = hashlib.sha256(url.encode()).hexdigest()
         return self._folder / "entries" / name[:2] / f"{name}.json"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing. Raises OSError, leaving nothing behind."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

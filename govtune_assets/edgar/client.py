@@ -81,14 +81,15 @@ class EdgarClient:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def document(self, url: str) -> Entry:
+    async def document(self, url: str, *, damaged: bool = False) -> Entry:
         """The cache entry of a filing's document, which never changes: fetched once, then never again.
 
+        `damaged` says that the stored body turned out not to be what its digest says, and is to be fetched anew.
         Raises MissingDocumentError where the source lacks it (remembered for `index_max_age_seconds`),
         DownloadError, BlockedError, UndeclaredToolError.
         """
         known = self.cache.entry(url)
-        if known is not None and (known.sha256 is not None or self._fresh(known)):
+        if known is not None and not damaged and (known.sha256 is not None or self._fresh(known)):
             self.traffic.from_cache += 1
             return _existing(known)
         self.traffic.document_requests += 1
@@ -128,7 +129,7 @@ class EdgarClient:
             return self.cache.confirm(known)
         if answer.status in (_FORBIDDEN, _NOT_FOUND):
             self.cache.store_missing(url)
-            raise MissingDocumentError(url, answer.status)
+            raise MissingDocumentError(url)
         return self.cache.store(url, answer.body, answer.headers.get("etag"), answer.headers.get("last-modified"))
 
     async def _ask(self, url: str, headers: dict[str, str]) -> _Answer:
@@ -182,7 +183,7 @@ class EdgarClient:
 
 def _existing(entry: Entry) -> Entry:
     if entry.sha256 is None:
-        raise MissingDocumentError(entry.url, _NOT_FOUND)
+        raise MissingDocumentError(entry.url)
     return entry
 
 

@@ -15,10 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, date, datetime
 
-from govtune_assets.edgar import worker
 from govtune_assets.edgar.cache import Entry
 from govtune_assets.edgar.client import EdgarClient
-from govtune_assets.edgar.errors import DownloadError, MalformedAnswerError, MissingDocumentError
+from govtune_assets.edgar.errors import DownloadError, EdgarError, MalformedAnswerError, MissingDocumentError
 from govtune_assets.edgar.fiscal import earliest_filing_date, fiscal_year, plausible_years, year_end_of
 from govtune_assets.edgar.records import (
     Collection,
@@ -34,7 +33,7 @@ from govtune_assets.edgar.records import (
 from govtune_assets.edgar.settings import EdgarSource
 from govtune_assets.edgar.submissions import submissions
 from govtune_assets.edgar.universe import resolve
-from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts
+from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts, worker
 
 _DOWNLOADS = 12  # filings under way at once: enough to fill 8 requests a second at 1.5 s each
 _COMPANIES = 4  # submissions files under way at once
@@ -152,21 +151,32 @@ class _Collector:
                 self._queue.task_done()
 
     async def _take(self, filing: Filing, year_end: date | None) -> None:
-        """Make one filing a record, a skip, or leave it to the other fiscal year it belongs to."""
+        """Make one filing a record, a skip, or leave it to the other fiscal year it belongs to.
+
+        What stops the whole run is raised: refusals of the source, and OSError such as a full disk.
+        """
         try:
-            entry = await self._client.document(filing.url)
+            entry, found = await self._read(filing)
         except MissingDocumentError as error:
             self._skip(SkipReason.MISSING_DOCUMENT, filing, str(error))
-            return
         except DownloadError as error:
             self._skip(SkipReason.DOWNLOAD_FAILED, filing, str(error))
-            return
-        try:
-            found = await self._extract(filing, entry)
+        except EdgarError:
+            raise
         except Exception as error:  # whatever a document does to its worker is that document's outcome
-            self._failed(filing, entry, year_end, f"{type(error).__name__}: {error}")
-            return
-        self._place(filing, entry, year_end, found)
+            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+                raise
+            self._failed(filing, year_end, f"{type(error).__name__}: {error}")
+        else:
+            self._place(filing, entry, year_end, found)
+
+    async def _read(self, filing: Filing) -> tuple[Entry, worker.Extracted]:
+        entry = await self._client.document(filing.url)
+        try:
+            return entry, await self._extract(filing, entry)
+        except worker.DamagedBodyError:
+            entry = await self._client.document(filing.url, damaged=True)
+            return entry, await self._extract(filing, entry)
 
     async def _extract(self, filing: Filing, entry: Entry) -> worker.Extracted:
         digest = entry.sha256 or ""
@@ -212,11 +222,12 @@ class _Collector:
         else:
             self._records.append(self._record(filing, entry, told.quarter, told.source, facts, found))
 
-    def _failed(self, filing: Filing, entry: Entry, year_end: date | None, reason: str) -> None:
+    def _failed(self, filing: Filing, year_end: date | None, reason: str) -> None:
         """Record a filing whose extraction failed, in the year that the calendar gives it."""
+        entry = self._client.cache.entry(filing.url)
         self._skip(SkipReason.EXTRACTION_FAILED, filing, reason)
         told = fiscal_year(filing, FiscalFacts(), year_end)
-        if told is not None and told.year == self._year:
+        if entry is not None and told is not None and told.year == self._year:
             record = self._record(filing, entry, told.quarter, told.source, FiscalFacts(), None)
             self._records.append(record)
 

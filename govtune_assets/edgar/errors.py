@@ -32,8 +32,8 @@ class BlockedError(EdgarError):
 class MissingDocumentError(EdgarError):
     """The source has no object at this address."""
 
-    def __init__(self, url: str, status: int) -> None:
-        super().__init__(f"{url} does not exist at the source (HTTP {status})")
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} does not exist at the source")
         self.url = url
 
 

@@ -15,24 +15,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 _LAYOUT = struct.Struct("<dd")  # next free slot, end of the pause; seconds since the epoch
+_LEAST_GAP = 0.9  # of a slot's length is kept after a late start, so that the average holds
 _TICK = 1.0  # seconds between reports of a countdown
 
 
 class RateGate:
-    """Gives out request slots `1 / rate` seconds apart, to every process that uses the same file."""
+    """Lets requests go `1 / rate` seconds apart, over every process that uses the same file.
+
+    One task of a process waits for its slot at a time, and a late start moves the next slot: a process that was held up
+    must not send what it missed in one burst.
+    """
 
     def __init__(self, path: Path, rate: float, pause_seconds: float) -> None:
         self._path = path
         self._step = 1.0 / rate
         self._pause = pause_seconds
+        self._turn = asyncio.Lock()
 
     async def slot(self, on_wait: Callable[[float], None]) -> float:
-        """Wait for a slot and return its time; `on_wait` is told the seconds left, every second of a pause."""
-        while True:
-            at = self._reserve()
-            await self._sleep_until(at, on_wait)
-            if self.paused_until() <= at:
-                return at
+        """Wait for a slot and return the time; `on_wait` is told the seconds left, every second of a pause."""
+        async with self._turn:
+            while True:
+                at = self._reserve()
+                await self._sleep_until(at, on_wait)
+                started = self._start(at)
+                if started is not None:
+                    return started
 
     def pause(self, asked_at: float) -> bool:
         """Begin a pause because a request made at `asked_at` was refused; False where one began since."""
@@ -58,6 +66,16 @@ class RateGate:
             at = max(now, slot, until)
             file.write(at + self._step, until)
             return at
+
+    def _start(self, at: float) -> float | None:
+        """The time, now that the slot has come; None where a pause began meanwhile."""
+        with _Locked(self._path) as file:
+            slot, until = file.read()
+            if until > at:
+                return None
+            now = time.time()
+            file.write(max(slot, now + _LEAST_GAP * self._step), until)
+            return now
 
     async def _sleep_until(self, at: float, on_wait: Callable[[float], None]) -> None:
         while (left := at - time.time()) > 0:

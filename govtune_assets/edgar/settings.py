@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+_SEC_LIMIT = 10
+_LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 _CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
@@ -15,7 +18,7 @@ class EdgarSource(BaseModel):
 
     The SEC allows 10 requests a second for one user over all machines and asks for a User-Agent with a name and a
     contact address (https://www.sec.gov/os/accessing-edgar-data). `requests_per_second` is shared by every
-    process that uses the same `cache_dir`. Times are in seconds.
+    process that uses the same `cache_dir`; more than 10 is for replicas on this machine only. Times are in seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,7 +27,7 @@ class EdgarSource(BaseModel):
     cache_dir: Path
     www_url: str = "https://www.sec.gov"
     data_url: str = "https://data.sec.gov"
-    requests_per_second: float = Field(default=8.0, gt=0, le=10)
+    requests_per_second: float = Field(default=8.0, gt=0)
     pause_seconds: float = Field(default=600.0, ge=0)
     max_pauses: int = Field(default=3, ge=0)
     attempts: int = Field(default=6, ge=1)
@@ -47,6 +50,13 @@ class EdgarSource(BaseModel):
         if not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", value):
             raise ValueError(f"not an http or https address: {value!r}")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _keeps_the_limit(self) -> EdgarSource:
+        hosts = {urlsplit(url).hostname for url in (self.www_url, self.data_url)}
+        if self.requests_per_second > _SEC_LIMIT and not hosts <= _LOOPBACK:
+            raise ValueError(f"the SEC allows {_SEC_LIMIT} requests a second; {self.requests_per_second} are too many")
+        return self
 
     @property
     def tickers_url(self) -> str:

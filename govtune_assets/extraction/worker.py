@@ -17,11 +17,15 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from govtune_assets import extraction
-from govtune_assets.edgar.cache import write_atomically
-from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts, extract_with_facts
+from govtune_assets.extraction.atomic import write_atomically
+from govtune_assets.extraction.facts import FiscalFacts
+from govtune_assets.extraction.section import EXTRACTOR_VERSION, extract_with_facts
 
 _TIME_LIMIT = 120.0  # seconds of wall clock for one document
+
+
+class DamagedBodyError(Exception):
+    """A stored body is not what its digest says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Extracted:
 def source_digest() -> str:
     """A digest of the extraction package's source, which names the results it made."""
     digest = hashlib.sha256()
-    for path in sorted(Path(extraction.__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -93,12 +97,18 @@ def _end_with(parent: int) -> None:
 
 
 def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extracted:
-    """Extract one stored document. Raises what the extractor raises, and TimeoutError after two minutes."""
+    """Extract one stored document.
+
+    Raises DamagedBodyError, TimeoutError after two minutes, and whatever else the document makes the extractor raise.
+    """
     before = time.process_time()
+    body = document.read_bytes()
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise DamagedBodyError(f"{document} is damaged")
     signal.signal(signal.SIGALRM, _time_is_up)
     signal.setitimer(signal.ITIMER_REAL, _TIME_LIMIT)
     try:
-        section, facts = extract_with_facts(document.read_bytes(), form_type)
+        section, facts = extract_with_facts(body, form_type)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     spent = time.process_time() - before

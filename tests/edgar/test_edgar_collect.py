@@ -1,0 +1,312 @@
+"""`collect` against the replica: what becomes a record, what a skip, and what a second run asks for."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from govtune_assets.edgar import (
+    BlockedError,
+    EdgarSource,
+    Progress,
+    SkipReason,
+    UndeclaredToolError,
+    UnknownCompanyError,
+    collect,
+    worker,
+)
+
+from .conftest import Folder, Replica, document
+
+KEYS = {
+    "cik", "ticker", "entity_name", "form_type", "fiscal_year", "fiscal_quarter", "accession_number", "filing_date",
+    "period_end", "source_url", "document_sha256", "status", "risk_factor_text", "risk_factors", "summary",
+    "extractor_version", "retrieved_at",
+}  # fmt: skip
+
+Start = Callable[..., Replica]
+Source = Callable[..., EdgarSource]
+
+
+def test_a_record_has_the_columns_of_the_table(folder: Folder, replica: Start, source: Source) -> None:
+    cik = folder.company(320, "LMP")
+    annual = folder.filing(cik, document())
+    folder.filing(
+        cik,
+        document(form="10-Q", period="Q2", end="June 30, 2023"),
+        form="10-Q",
+        filed="2023-08-01",
+        reported="2023-06-30",
+    )
+    running = replica(folder.root)
+    collection = collect(source(running), 2023)
+    first, second = collection.records
+    assert set(first) == KEYS
+    json.dumps(first)
+    text = "Demand for our lamps may fall when households spend less."
+    assert first["risk_factors"] == [
+        {
+            "group": None,
+            "subcaption": text,
+            "body": "People buy lamps when they move, and fewer people move in a downturn.",
+            "start": len(text) + 1,
+            "end": len(str(first["risk_factor_text"])),
+        }
+    ]
+    assert first["cik"] == "0000000320"
+    assert first["ticker"] == "LMP"
+    assert first["entity_name"] == "LAMP MAKERS INC"
+    assert (first["form_type"], first["fiscal_year"], first["fiscal_quarter"]) == ("10-K", 2023, None)
+    assert (first["filing_date"], first["period_end"]) == ("2024-02-20", "2023-12-31")
+    assert first["accession_number"] == annual
+    assert first["source_url"] == f"{running.url}/Archives/edgar/data/320/{annual.replace('-', '')}/lamp.htm"
+    assert str(first["retrieved_at"]).endswith("Z")
+    assert (second["form_type"], second["fiscal_quarter"]) == ("10-Q", 2)
+    assert collection.skips == ()
+
+
+def test_a_second_run_asks_for_nothing_and_gives_the_same(folder: Folder, replica: Start, source: Source) -> None:
+    for number, ticker in enumerate(("AAA", "BBB", "CCC"), 1):
+        cik = folder.company(number, ticker)
+        folder.filing(cik, document())
+        folder.filing(cik, None, form="10-Q", filed="2023-05-01", reported="2023-03-31")
+    running = replica(folder.root)
+    first = collect(source(running), 2023)
+    before = running.statistics()
+    second = collect(source(running), 2023)
+    assert running.statistics() == before
+    assert list(second.records) == list(first.records)
+    assert second.skips == first.skips
+    assert second.stats.requests == second.stats.extractions == 0
+
+
+def test_indexes_are_asked_for_again_conditionally_and_documents_never(
+    folder: Folder, replica: Start, source: Source
+) -> None:
+    cik = folder.company(1, "AAA")
+    folder.filing(cik, document())
+    running = replica(folder.root)
+    collect(source(running, index_max_age_seconds=0), 2023)
+    folder.filing(cik, document(form="10-Q", period="Q1"), form="10-Q", filed="2023-05-01", reported="2023-03-31")
+    again = collect(source(running, index_max_age_seconds=0), 2023)
+    assert len(again.records) == 2
+    assert again.stats.document_requests == 1
+    assert again.stats.not_modified == 1
+    assert running.statistics()["not_modified"] == 1
+
+
+def test_what_is_skipped_and_why(folder: Folder, replica: Start, source: Source) -> None:
+    cik = folder.company(1, "AAA")
+    folder.filing(cik, None)
+    folder.filing(cik, document(), form="10-K/A", filed="2024-03-01")
+    folder.filing(cik, document(form="10-Q/A", period="Q1"), form="10-Q", filed="2023-05-01", reported="2023-03-31")
+    folder.filing(cik, document(), form="10-Q", filed="2023-08-01", reported="2023-06-30", name="../../secret")
+    folder.company(2, "BBB")
+    unlisted = {"cik_str": 3, "ticker": "CCC", "title": "No submissions"}
+    folder.tickers.append(unlisted)
+    folder.flush()
+    collection = collect(source(replica(folder.root)), 2023)
+    reasons = {(skip.company.ticker, skip.reason) for skip in collection.skips}
+    assert reasons == {
+        ("AAA", SkipReason.MISSING_DOCUMENT),
+        ("AAA", SkipReason.AMENDMENT),
+        ("AAA", SkipReason.NO_DOCUMENT_NAME),
+        ("BBB", SkipReason.NO_FILINGS),
+        ("CCC", SkipReason.NO_SUBMISSIONS),
+    }
+    assert all(skip.detail and str(skip.filing) for skip in collection.skips)
+    assert len(collection.records) == 0
+
+
+def test_two_filings_of_one_period_leave_the_later(folder: Folder, replica: Start, source: Source) -> None:
+    cik = folder.company(1, "AAA")
+    earlier = folder.filing(cik, document(), filed="2024-02-01")
+    later = folder.filing(cik, document(), filed="2024-02-02")
+    collection = collect(source(replica(folder.root)), 2023)
+    assert [record["accession_number"] for record in collection.records] == [later]
+    assert [skip.reason for skip in collection.skips] == [SkipReason.SUPERSEDED]
+    assert earlier in collection.skips[0].filing
+
+
+def test_older_pages_are_read_where_recent_starts_too_late(folder: Folder, replica: Start, source: Source) -> None:
+    cik = folder.company(7, "AAA")
+    folder.filing(cik, document(year=2025, end="December 31, 2025"), filed="2026-02-01", reported="2025-12-31")
+    folder.filing(cik, document(), page=f"CIK{cik}-submissions-001.json")
+    folder.filing(
+        cik, document(year=2009), filed="2010-02-01", reported="2009-12-31", page=f"CIK{cik}-submissions-002.json"
+    )
+    running = replica(folder.root)
+    collection = collect(source(running), 2023)
+    assert [record["filing_date"] for record in collection.records] == ["2024-02-20"]
+    assert collection.stats.requests == 4  # the list, the submissions file, one older page, one document
+
+
+def test_share_classes_are_one_filer_and_tickers_are_normalized(folder: Folder, replica: Start, source: Source) -> None:
+    cik = folder.company(1067983, "BRK-B", "BRK-A")
+    folder.filing(cik, document())
+    other = folder.company(5, name="Unlisted Lamps")
+    folder.filing(other, document())
+    running = replica(folder.root)
+    collection = collect(source(running), 2023, ["brk.b", "BRK/A", "1067983", "CIK0000000005"])
+    assert [(record["cik"], record["ticker"]) for record in collection.records] == [(other, None), (cik, "BRK-B")]
+
+
+def test_an_unknown_company_is_named(folder: Folder, replica: Start, source: Source) -> None:
+    folder.company(1, "AAA")
+    with pytest.raises(UnknownCompanyError, match=r"NOPE, 999") as caught:
+        collect(source(replica(folder.root)), 2023, ["AAA", "NOPE", "999"])
+    assert caught.value.names == ("NOPE", "999")
+
+
+def test_faults_of_the_network_are_survived(folder: Folder, replica: Start, source: Source) -> None:
+    for number in range(1, 5):
+        folder.filing(folder.company(number, f"T{number}"), document())
+    faults = "error_every=3,reset_every=4,truncate_every=5,bad_gzip_every=7"
+    running = replica(folder.root, "--faults", faults)
+    collection = collect(source(running), 2023)
+    assert len(collection.records) == 4
+    assert collection.stats.retries > 0
+    hashes = {record["document_sha256"] for record in collection.records}
+    assert len(hashes) == 1
+
+
+def test_a_document_that_never_arrives_whole_is_a_skip(folder: Folder, replica: Start, source: Source) -> None:
+    folder.filing(folder.company(1, "AAA"), document())
+    running = replica(folder.root, "--faults", "truncate_every=1,only=/Archives")
+    collection = collect(source(running, attempts=2), 2023)
+    assert [skip.reason for skip in collection.skips] == [SkipReason.DOWNLOAD_FAILED]
+    assert "2 attempts" in collection.skips[0].detail
+
+
+def test_a_refusal_pauses_the_whole_run_and_then_it_goes_on(folder: Folder, replica: Start, source: Source) -> None:
+    for number in range(1, 8):
+        folder.filing(folder.company(number, f"T{number}"), document())
+    running = replica(folder.root, "--max-per-second", "5", "--block-seconds", "1")
+    seen: list[Progress] = []
+    collection = collect(source(running, max_pauses=20, pause_seconds=3), 2023, on_progress=seen.append)
+    assert len(collection.records) == 7
+    assert collection.stats.pauses >= 1
+    assert any("paused" in progress.message for progress in seen)
+
+
+def test_pauses_are_bounded(folder: Folder, replica: Start, source: Source) -> None:
+    folder.filing(folder.company(1, "AAA"), document())
+    running = replica(folder.root, "--max-per-second", "1", "--block-seconds", "60")
+    with pytest.raises(BlockedError, match="after 1 pauses"):
+        collect(source(running, max_pauses=1, pause_seconds=0.3), 2023)
+
+
+def test_an_undeclared_tool_stops_with_the_mend(folder: Folder, replica: Start, source: Source) -> None:
+    running = replica(folder.root)
+    with pytest.raises(UndeclaredToolError, match="GOVTUNE_EDGAR_USER_AGENT"):
+        collect(source(running, user_agent="filings@example.com"), 2023)
+    assert running.statistics()["undeclared"] == 1
+
+
+def test_the_declared_rate_is_never_refused(folder: Folder, replica: Start, source: Source) -> None:
+    for number in range(1, 12):
+        folder.filing(folder.company(number, f"T{number}"), document())
+    running = replica(folder.root, "--max-per-second", "10")
+    collection = collect(source(running, requests_per_second=6), 2023)
+    assert len(collection.records) == 11
+    assert "rate_exceeded" not in running.statistics()
+
+
+def test_progress_ends_with_everything_done(folder: Folder, replica: Start, source: Source) -> None:
+    folder.filing(folder.company(1, "AAA"), document())
+    seen: list[Progress] = []
+    collect(source(replica(folder.root)), 2023, on_progress=seen.append)
+    assert (seen[-1].done, seen[-1].total, seen[-1].eta) == (1, 1, 0)
+    assert str(seen[-1]).startswith("1 of 1 filings")
+
+
+def test_a_killed_run_goes_on_where_it_stopped(folder: Folder, replica: Start, source: Source, tmp_path: Path) -> None:
+    for number in range(1, 13):
+        folder.filing(folder.company(number, f"T{number}"), document(body=f"<p>We may fail in {number} ways.</p>"))
+    running = replica(folder.root)
+    whole = list(collect(source(running, cache_dir=tmp_path / "other"), 2023).records)
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys\nfrom govtune_assets.edgar import EdgarSource, collect\n"
+        "if __name__ == '__main__':\n"
+        "    collect(EdgarSource.model_validate_json(sys.argv[1]), 2023)\n"
+    )
+    wanted = source(running)
+    entries = wanted.cache_dir / "entries"
+    for least in (6, 18):
+        child = subprocess.Popen(
+            [sys.executable, str(script), wanted.model_dump_json()],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        while child.poll() is None and sum(1 for _ in entries.rglob("*.json")) < least:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    finished = list(collect(wanted, 2023).records)
+    stamp = "retrieved_at"
+    assert [{k: v for k, v in row.items() if k != stamp} for row in finished] == [
+        {k: v for k, v in row.items() if k != stamp} for row in whole
+    ]
+
+
+def test_a_damaged_body_in_the_cache_is_fetched_again(folder: Folder, replica: Start, source: Source) -> None:
+    folder.filing(folder.company(1, "AAA"), document())
+    running = replica(folder.root)
+    wanted = source(running)
+    first = collect(wanted, 2023)
+    for body in (wanted.cache_dir / "bodies").rglob("*"):
+        if body.is_file():
+            body.write_bytes(body.read_bytes()[:10])
+    for result in (wanted.cache_dir / "extracted").rglob("*.json"):
+        result.unlink()
+    second = collect(wanted, 2023)
+    assert [record["document_sha256"] for record in second.records] == [
+        record["document_sha256"] for record in first.records
+    ]
+    assert second.records[0]["status"] == "full"
+
+
+def test_a_filing_that_breaks_its_worker_is_recorded_as_failed(
+    folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = folder.filing(folder.company(1, "AAA"), document())
+    bad = folder.filing(folder.company(2, "BBB"), document(body="<p>Worse than all others.</p>"))
+    monkeypatch.setattr(worker, "run", _break_on_bbb)
+    collection = collect(source(replica(folder.root)), 2023)
+    assert [(record["accession_number"], record["status"]) for record in collection.records] == [
+        (good, "full"),
+        (bad, "failed"),
+    ]
+    failed = collection.records[1]
+    assert failed["risk_factor_text"] is None
+    assert failed["risk_factors"] == []
+    assert failed["document_sha256"]
+    assert [(skip.reason, skip.company.ticker) for skip in collection.skips] == [(SkipReason.EXTRACTION_FAILED, "BBB")]
+
+
+def _break_on_bbb(path: Path, sha256: str, form_type: str, cache_dir: Path) -> worker.Extracted:
+    if b"Worse than all others" in path.read_bytes():
+        raise RuntimeError("the worker broke")
+    return _RUN(path, sha256, form_type, cache_dir)
+
+
+_RUN = worker.run
+
+
+def test_a_full_disk_stops_the_run(
+    folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filing(folder.company(1, "AAA"), document())
+    monkeypatch.setattr(worker, "run", _no_space)
+    with pytest.raises(OSError, match="No space left"):
+        collect(source(replica(folder.root)), 2023)
+
+
+def _no_space(path: Path, sha256: str, form_type: str, cache_dir: Path) -> worker.Extracted:
+    raise OSError(28, "No space left on device", str(cache_dir))

@@ -1,0 +1,143 @@
+"""Settings, names, the rate gate and the cache, each alone."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from govtune_assets.edgar import (
+    EdgarSource,
+    MalformedAnswerError,
+    collect,
+    companies_in_folder,
+    normalize_cik,
+    normalize_ticker,
+)
+from govtune_assets.edgar.cache import DiskCache
+from govtune_assets.edgar.gate import RateGate
+from govtune_assets.extraction.atomic import write_atomically
+
+from .conftest import AGENT, Folder, Replica
+
+
+@pytest.mark.parametrize("agent", ["", "Mozilla/5.0", "Lamp Bank", "Lamp\nBank a@b.example", "B\u00e4nk a@b.example"])
+def test_a_user_agent_without_a_contact_is_refused(agent: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="contact address"):
+        EdgarSource(user_agent=agent, cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "www.sec.gov", "http://user:secret@x", "https://x/?q"])
+def test_an_address_that_is_none_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="http or https"):
+        EdgarSource(user_agent=AGENT, cache_dir=tmp_path, www_url=url)
+
+
+def test_more_than_the_sec_allows_cannot_be_set(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="the SEC allows 10"):
+        EdgarSource(user_agent=AGENT, cache_dir=tmp_path, requests_per_second=11)
+
+
+def test_names_of_companies() -> None:
+    assert {normalize_ticker(name) for name in ("brk.b", "BRK/B", " BRK-B ", "BRK B")} == {"BRK-B"}
+    assert {normalize_cik(name) for name in ("320193", "0000320193", "CIK0000320193", "cik320193")} == {"0000320193"}
+    assert normalize_cik("AAPL") is None
+
+
+def test_the_companies_of_a_folder(folder: Folder) -> None:
+    folder.company(2, "BBB")
+    folder.company(1)
+    (folder.root / "data" / "submissions" / "CIK0000000002-submissions-001.json").write_text("{}")
+    assert companies_in_folder(folder.root) == ("0000000001", "0000000002")
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"0": {"ticker": "A"}}', '{"0": 7}'])
+def test_a_list_of_companies_that_is_none(
+    body: str, folder: Folder, replica: Callable[..., Replica], source: Callable[..., EdgarSource]
+) -> None:
+    (folder.root / "www" / "files" / "company_tickers.json").write_text(body)
+    with pytest.raises(MalformedAnswerError, match=r"company_tickers\.json"):
+        collect(source(replica(folder.root)), 2023)
+
+
+def test_a_submissions_file_that_is_none_is_a_skip(
+    folder: Folder, replica: Callable[..., Replica], source: Callable[..., EdgarSource]
+) -> None:
+    cik = folder.company(1, "AAA")
+    (folder.root / "data" / "submissions" / f"CIK{cik}.json").write_text(
+        json.dumps({"filings": {"recent": {"form": 1}}})
+    )
+    collection = collect(source(replica(folder.root)), 2023)
+    assert "not the expected document" in collection.skips[0].detail
+
+
+def test_slots_are_spread_over_all_users_of_a_folder(tmp_path: Path) -> None:
+    gates = [RateGate(tmp_path / "schedule", 50, 600) for _ in range(2)]
+
+    async def take() -> list[float]:
+        return sorted(await asyncio.gather(*(gates[n % 2].slot(lambda left: None) for n in range(20))))
+
+    times = asyncio.run(take())
+    assert times[-1] - times[0] >= 19 * 0.02 * 0.85
+
+
+def test_a_pause_holds_slots_that_were_given_out_before(tmp_path: Path) -> None:
+    gate = RateGate(tmp_path / "schedule", 1, 0.5)
+    other = RateGate(tmp_path / "schedule", 1, 0.5)
+
+    async def take() -> tuple[float, float]:
+        first = await gate.slot(lambda left: None)
+        waiting = asyncio.create_task(gate.slot(lambda left: None))
+        await asyncio.sleep(0)
+        assert other.pause(time.time())
+        assert not gate.pause(first)
+        return other.paused_until(), await waiting
+
+    until, at = asyncio.run(take())
+    assert at >= until
+
+
+def test_a_schedule_from_a_clock_that_was_set_back_is_dropped(tmp_path: Path) -> None:
+    gate = RateGate(tmp_path / "schedule", 10, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: 4e9)
+        asyncio.run(gate.slot(lambda left: None))
+    asyncio.run(asyncio.wait_for(gate.slot(lambda left: None), 30))
+
+
+def test_the_cache_keeps_bodies_by_content(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path / "cache")
+    assert cache.entry("http://a") is None
+    first = cache.store("http://a", b"body", '"tag"', None)
+    second = cache.store("http://b", b"body", None, None)
+    assert first.sha256 == second.sha256
+    assert cache.entry("http://a") == first
+    assert cache.body(first) == b"body"
+    assert len([path for path in (tmp_path / "cache" / "bodies").rglob("*") if path.is_file()]) == 1
+    missing = cache.store_missing("http://c")
+    assert cache.entry("http://c") == missing
+    assert cache.body(missing) is None
+
+
+def test_a_damaged_entry_or_body_counts_as_not_stored(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path / "cache")
+    entry = cache.store("http://a", b"body", None, None)
+    assert entry.sha256
+    cache.body_path(entry.sha256).write_bytes(b"bod")
+    assert cache.body(entry) is None
+    cache.body_path(entry.sha256).unlink()
+    assert cache.entry("http://a") is None
+    for path in (tmp_path / "cache" / "entries").rglob("*.json"):
+        path.write_text("{")
+    assert cache.entry("http://a") is None
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+    with pytest.raises(OSError):
+        write_atomically(target, b"data")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
