@@ -48,7 +48,9 @@ def declared(settings: Settings) -> tuple[Grant, ...]:
     """Every grant of the project: least privilege for each stage.
 
     Registering an external table needs CREATE TABLE and CREATE EXTERNAL TABLE; access from outside Databricks needs
-    EXTERNAL USE SCHEMA and EXTERNAL USE LOCATION (Databricks: "Enable external data access to Unity Catalog").
+    EXTERNAL USE SCHEMA and EXTERNAL USE LOCATION (Databricks: "Enable external data access to Unity Catalog"). An
+    edge of external lineage out of a table needs SELECT on it, one into a table MODIFY (Databricks: "Bring your own
+    data lineage"); the registrar, which writes them, lacks EXTERNAL USE SCHEMA and so is never vended a credential.
     """
     catalog = settings.catalog
     raw, curated, ml = f"{catalog}.raw", f"{catalog}.curated", f"{catalog}.ml"
@@ -68,7 +70,7 @@ def declared(settings: Settings) -> tuple[Grant, ...]:
         *_grants("trainer", "schema", curated, read),
         *_grants("registrar", "catalog", catalog, ["USE_CATALOG"]),
         *_grants("registrar", "schema", raw, ["USE_SCHEMA", "SELECT"]),
-        *_grants("registrar", "schema", curated, ["USE_SCHEMA", "SELECT"]),
+        *_grants("registrar", "schema", curated, ["USE_SCHEMA", "SELECT", "MODIFY"]),
         *_grants("registrar", "schema", ml, ["USE_SCHEMA", "CREATE_MODEL"]),
         *_grants("registrar", "metastore", "", ["CREATE_EXTERNAL_METADATA"]),
         *_grants("auditor", "catalog", catalog, ["USE_CATALOG"]),

@@ -79,7 +79,7 @@ def write(workspace: "WorkspaceClient", written: Chain) -> None:
     Raises:
         databricks.sdk.errors.PermissionDenied: the principal lacks CREATE EXTERNAL METADATA on the metastore.
     """
-    from databricks.sdk.errors import AlreadyExists
+    from databricks.sdk.errors import ResourceConflict
     from databricks.sdk.service import catalog as uc
 
     for job in written.jobs:
@@ -92,7 +92,7 @@ def write(workspace: "WorkspaceClient", written: Chain) -> None:
         )
         try:
             workspace.external_metadata.create_external_metadata(metadata)
-        except AlreadyExists:
+        except ResourceConflict:
             continue  # another model version was trained from the same job's output
     for edge in written.edges:
         request = uc.CreateRequestExternalLineage(
@@ -100,7 +100,7 @@ def write(workspace: "WorkspaceClient", written: Chain) -> None:
         )
         try:
             workspace.external_lineage.create_external_lineage_relationship(request)
-        except AlreadyExists:
+        except ResourceConflict:
             continue
 
 

@@ -45,14 +45,14 @@ class ModelRegistry:
         Raises:
             databricks.sdk.errors.PermissionDenied: the principal lacks CREATE MODEL on the schema.
         """
-        from databricks.sdk.errors import AlreadyExists
+        from databricks.sdk.errors import ResourceConflict
 
         catalog, schema, model = name.split(".")
         try:
             self._workspace.registered_models.create(
                 catalog_name=catalog, schema_name=schema, name=model, comment=comment
             )
-        except AlreadyExists:
+        except ResourceConflict:
             return
 
     def register(
