@@ -72,6 +72,7 @@ def dagster(key_arn: str, application_arn: str) -> Document:
     training = ["CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "AddTags"]
     return _document(
         _allow("ShipCodeAndContext", ["s3:PutObject", "s3:GetObject"], _objects("code/", "pipes/")),
+        _allow("RemoveContext", ["s3:DeleteObject"], _objects("pipes/")),
         _allow("ReadResults", ["s3:GetObject"], _objects("logs/", "training/", "models/")),
         _list_work("code/", "pipes/", "logs/", "training/", "models/"),
         _allow(
