@@ -74,7 +74,7 @@ types: ## mypy, strict
 
 definitions:
 	@echo "definitions: dg check defs"
-	@.venv/bin/dg check defs
+	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/dg check defs
 
 clean: ## stop the local cloud; remove its state, the environments and the caches
 	@if test -x $(RUN); then $(CLOUD) down; fi
