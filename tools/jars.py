@@ -171,9 +171,7 @@ def _module_xml(coordinates: Iterable[str], *, transitive: bool) -> str:
     for coordinate in coordinates:
         group, artifact, version = coordinate.split(":")
         flag = "true" if transitive else "false"
-        lines.append(
-            f'<dependency org="{group}" name="{artifact}" rev="{version}" conf="{conf}" transitive="{flag}"/>'
-        )
+        lines.append(f'<dependency org="{group}" name="{artifact}" rev="{version}" conf="{conf}" transitive="{flag}"/>')
     for coordinate in EXCLUDED if transitive else ():
         group, artifact = coordinate.split(":")
         lines.append(f'<exclude org="{group}" module="{artifact}"/>')
@@ -196,9 +194,7 @@ def retrieve(coordinates: Sequence[str], into: Path, *, transitive: bool) -> Non
     except subprocess.TimeoutExpired as error:
         raise JarError(f"no end after {FETCH_SECONDS} s: check the network, then try again") from error
     if done.returncode:
-        said = [
-            line.strip() for line in (done.stdout + done.stderr).splitlines() if "::" in line or "ERR" in line
-        ]
+        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if "::" in line or "ERR" in line]
         where = mirror_url() or "Maven Central"
         raise JarError(
             f"could not get all jars from {where}:\n  "
@@ -231,9 +227,7 @@ def _is_there(jar: Jar, path: Path) -> bool:
 
 def _clear_outdated(jars: Sequence[Jar], into: Path) -> None:
     wanted = {jar.file_name for jar in jars}
-    ours = wanted | (
-        {jar.file_name for jar in read_lock(into / LOCK.name)} if (into / LOCK.name).is_file() else set()
-    )
+    ours = wanted | ({jar.file_name for jar in read_lock(into / LOCK.name)} if (into / LOCK.name).is_file() else set())
     for path in into.glob("*.jar"):
         if path.name not in ours:
             raise JarError(f"{path} is not in the lock: move it away, or choose another folder with --into")
@@ -247,8 +241,7 @@ def _accept(jar: Jar, downloaded: Path, into: Path) -> None:
     digest = sha256_of(downloaded)
     if digest != jar.sha256:
         raise JarError(
-            f"{jar.coordinate}: SHA-256 is {digest}, the lock says {jar.sha256}: "
-            "the repository serves another file"
+            f"{jar.coordinate}: SHA-256 is {digest}, the lock says {jar.sha256}: the repository serves another file"
         )
     downloaded.replace(into / jar.file_name)
 
@@ -263,9 +256,7 @@ def renew_lock(path: Path) -> list[Jar]:
     shipped = {_module_name(jar.name) for jar in spark_jars().glob("*.jar")}
     with tempfile.TemporaryDirectory(prefix="govtune-jars-") as folder:
         retrieve(ROOTS, Path(folder), transitive=True)
-        found = [
-            file for file in (Path(folder) / "jars").glob("*/*.jar") if _module_name(file.name) not in shipped
-        ]
+        found = [file for file in (Path(folder) / "jars").glob("*/*.jar") if _module_name(file.name) not in shipped]
         jars = [Jar(f"{file.parent.name}:{_split(file.name)}", sha256_of(file)) for file in found]
     write_lock(path, sorted(jars, key=lambda jar: jar.coordinate))
     return jars
@@ -278,14 +269,10 @@ def _split(file_name: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description="Fetch the jars of constraints/jars.lock, or renew that lock."
-    )
+    parser = argparse.ArgumentParser(description="Fetch the jars of constraints/jars.lock, or renew that lock.")
     parser.add_argument("command", nargs="?", choices=("fetch", "lock"), default="fetch")
     parser.add_argument("--lock", type=Path, default=LOCK, help="the lock file (default: %(default)s)")
-    parser.add_argument(
-        "--into", type=Path, default=FOLDER, help="folder for the jars (default: %(default)s)"
-    )
+    parser.add_argument("--into", type=Path, default=FOLDER, help="folder for the jars (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         if options.command == "lock":
