@@ -19,8 +19,8 @@ from govtune_assets.edgar import (
     UndeclaredToolError,
     UnknownCompanyError,
     collect,
-    worker,
 )
+from govtune_assets.extraction import worker
 
 from .conftest import Folder, Replica, document
 
