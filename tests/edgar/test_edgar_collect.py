@@ -165,13 +165,15 @@ def test_an_unknown_company_is_named(folder: Folder, replica: Start, source: Sou
 
 
 def test_faults_of_the_network_are_survived(folder: Folder, replica: Start, source: Source) -> None:
-    for number in range(1, 5):
+    for number in range(1, 6):
         folder.filing(folder.company(number, f"T{number}"), document())
-    faults = "error_every=3,reset_every=4,truncate_every=5,bad_gzip_every=7"
+    faults = "error_every=10,reset_every=11,truncate_every=9,bad_gzip_every=7"
     running = replica(folder.root, "--faults", faults)
-    collection = collect(source(running), 2023)
-    assert len(collection.records) == 4
-    assert collection.stats.retries > 0
+    collection = collect(source(running, attempts=12), 2023)
+    assert len(collection.records) == 5
+    counted = running.statistics()
+    assert all(f"fault_{fault}" in counted for fault in ("error", "reset", "truncate", "bad_gzip"))
+    assert collection.stats.retries == sum(count for kind, count in counted.items() if kind.startswith("fault_"))
     hashes = {record["document_sha256"] for record in collection.records}
     assert len(hashes) == 1
 
