@@ -33,7 +33,7 @@ HEALTH = "/_localcloud/health"
 DECIDED = "localcloud.decided"
 CALLER = "localcloud.caller"
 Answer = tuple[str, list[tuple[str, str]], Iterable[bytes]]
-_READ_ONLY = ("Get", "Head", "List", "Describe", "Simulate", "Filter", "Decrypt", "Encrypt", "Verify", "Batchget")
+_READ_ONLY = ("Get", "Head", "List", "Describe", "Simulate", "Filter", "Decrypt", "Encrypt", "Verify", "BatchGet")
 _OBJECT_CHANGES = {
     "PutObject",
     "CopyObject",
@@ -94,6 +94,9 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
             answer = self._dispatch(environ, body, call, caller, now)
         except RefusedError as refused:
             answer = _refusal(call, refused)
+        except Exception as error:  # a fault of this server, or a full disk: said as AWS says it, and logged here
+            log.exception("%s failed", call.action)
+            answer = _refusal(call, RefusedError("InternalFailure", f"{type(error).__name__} in {call.action}", 500))
         if call.service == "s3":
             self._log_s3(call, caller, answer, len(body))
         return answer
@@ -111,11 +114,6 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
                 content = super().__call__(inner, start)
             except NotImplementedError as error:
                 raise RefusedError("NotImplemented", f"The local AWS does not implement this: {error}", 501) from error
-            except RefusedError:
-                raise
-            except Exception as error:
-                log.exception("moto failed in %s", call.action)
-                raise RefusedError("InternalFailure", f"{type(error).__name__} in {call.action}", 500) from error
             if not call.operation.startswith(_READ_ONLY):
                 self._keep(call, refused)
         status, headers = answered[0]
@@ -129,7 +127,7 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
             self._state.objects_changed(self._account.account, bucket, deleted)
         elif call.operation in _OBJECT_CHANGES:
             self._state.objects_changed(self._account.account, bucket, [str(call.params.get("Key", ""))])
-        if call.operation in _UPLOAD_CHANGES:
+        if call.operation in _UPLOAD_CHANGES or "x-amz-tagging" in call.request.headers:
             self._state.changed_later(call.prefix)
         elif call.operation not in _OBJECT_CHANGES:
             self._state.changed(call.prefix)

@@ -6,13 +6,16 @@ extended so that a body is one immutable file named at random, and the pickled k
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +24,8 @@ from moto import settings
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
 from moto.s3 import models, responses, urls
+from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
+from moto.s3.utils import compute_checksum
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +42,17 @@ class BodyStore:
         self.folder = folder
         self._doomed: list[str] = []
 
-    def write(self, data: bytes) -> str:
-        """Keep `data`; returns the name of its file."""
+    def write(self, pieces: Iterable[bytes]) -> str:
+        """Keep the bytes of `pieces`; returns the name of their file. A write that fails leaves no file."""
         name = uuid.uuid4().hex
-        with os.fdopen(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(data)
+        path = self.folder / name
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            try:
+                file.writelines(pieces)
+                file.flush()
+            except BaseException:
+                path.unlink()
+                raise
         return name
 
     def read(self, name: str) -> bytes:
@@ -103,6 +114,14 @@ class FileBody:
         self.close()
 
 
+@dataclass(frozen=True)
+class AssembledBody:
+    """The body of a finished multipart upload, already in the store."""
+
+    name: str
+    size: int
+
+
 class StoredKey(models.FakeKey):  # type: ignore[misc]
     """An object version whose body is a file of the store."""
 
@@ -123,10 +142,13 @@ class StoredKey(models.FakeKey):  # type: ignore[misc]
         return self.store.open(self._body) if _streaming.get() else self.store.read(self._body)
 
     @value.setter
-    def value(self, data: bytes | str) -> None:
+    def value(self, data: bytes | str | AssembledBody) -> None:
+        if isinstance(data, AssembledBody):
+            self._body, self.contentsize = data.name, data.size
+            return
         raw = data.encode() if isinstance(data, str) else bytes(data)
         self._drop()
-        self._body = self.store.write(raw)
+        self._body = self.store.write([raw])
         self.contentsize = len(raw)
         if self._etag is None:
             self._etag = hashlib.md5(raw, usedforsecurity=False).hexdigest()
@@ -160,6 +182,71 @@ class StoredKey(models.FakeKey):  # type: ignore[misc]
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.lock = threading.Lock()
+
+
+class StoredMultipart(models.FakeMultipart):  # type: ignore[misc]
+    """A multipart upload that is put together on disk, a part at a time, and drops its parts when it is."""
+
+    def complete(self, body: Iterable[tuple[int, str]]) -> tuple[AssembledBody, str, tuple[str, str, int] | None]:
+        """Join the named parts; returns the body, its entity tag and its checksum."""
+        parts = list(self._named(body))
+        checksum = PartChecksum(self.metadata.get("x-amz-checksum-algorithm"), self.metadata.get("x-amz-checksum-type"))
+        digest = hashlib.md5(usedforsecurity=False)
+
+        def pieces() -> Iterator[bytes]:
+            for part in parts:
+                data = part.value
+                digest.update(bytes.fromhex(part.etag.strip('"')))
+                checksum.add(data)
+                yield data
+
+        name = StoredKey.store.write(pieces())
+        for part in self.parts.values():
+            part.dispose()
+        size = sum(part.contentsize for part in parts)
+        return AssembledBody(name, size), f"{digest.hexdigest()}-{len(parts)}", checksum.result()
+
+    def _named(self, body: Iterable[tuple[int, str]]) -> Iterator[StoredKey]:
+        last: StoredKey | None = None
+        for number, etag in body:
+            part = self.parts.get(number)
+            if part is None or part.etag.strip('"') != etag.strip('"'):
+                raise InvalidPart
+            if last is not None and last.contentsize < models.S3_UPLOAD_PART_MIN_SIZE:
+                raise EntityTooSmall
+            last = part
+            yield part
+        if last is None:
+            raise MalformedXML
+
+
+class PartChecksum:
+    """The checksum of an upload from its parts: CRC-32 over the whole, or any algorithm over the parts' checksums.
+
+    Other checksums over the whole object are not kept, and then not answered.
+    """
+
+    def __init__(self, algorithm: str | None, kind: str | None) -> None:
+        self._algorithm = algorithm or ""
+        self._whole = kind == "FULL_OBJECT"
+        self._crc = 0
+        self._parts: list[bytes] = []
+
+    def add(self, data: bytes) -> None:
+        """Take the next part."""
+        if self._whole and self._algorithm == "CRC32":
+            self._crc = zlib.crc32(data, self._crc)
+        elif not self._whole and self._algorithm:
+            self._parts.append(compute_checksum(data, self._algorithm, encode_base64=False))
+
+    def result(self) -> tuple[str, str, int] | None:
+        """The kind, the value in base64 and the number of parts it is over; None when there is none."""
+        if self._whole and self._algorithm == "CRC32":
+            return "FULL_OBJECT", base64.b64encode(self._crc.to_bytes(4, "big")).decode(), 1
+        if self._parts:
+            value = compute_checksum(b"".join(self._parts), self._algorithm).decode()
+            return "COMPOSITE", value, len(self._parts)
+        return None
 
 
 class StoredBucket(models.FakeBucket):  # type: ignore[misc]
@@ -225,6 +312,7 @@ def install(store: BodyStore) -> None:
     StoredKey.store = store
     settings.S3_IGNORE_SUBDOMAIN_BUCKETNAME = True  # the bucket is always in the path: one reading of every request
     models.FakeKey = StoredKey
+    models.FakeMultipart = StoredMultipart
     models.FakeBucket = StoredBucket
     models.s3_backends.backend = LocalS3Backend
     dispatch = {
@@ -245,8 +333,11 @@ def reconcile(store: BodyStore, account: str) -> None:
                 log.warning("a body of %s/%s is lost; the version is dropped", bucket.name, key)
                 dict.__setitem__(bucket.keys, key, whole) if whole else dict.pop(bucket.keys, key)
             kept.update(one.body_name for one in whole if isinstance(one, StoredKey) and one.body_name)
-        for upload in bucket.multiparts.values():
-            kept.update(part.body_name for part in upload.parts.values() if part.body_name)
+        for upload_id, upload in list(bucket.multiparts.items()):
+            if all(part.body_name and _has_body(store, part) for part in upload.parts.values()):
+                kept.update(part.body_name for part in upload.parts.values())
+            else:  # finished or aborted just before the crash
+                del bucket.multiparts[upload_id]
     store.sweep(kept)
 
 

@@ -91,7 +91,7 @@ def test_multipart_upload_of_a_large_object_is_streamed_back(aws: LocalAws, buck
     assert head["ETag"].endswith('-3"')
 
 
-def test_aborted_upload_leaves_no_bodies(own_aws: LocalAws) -> None:
+def test_uploads_leave_no_parts_behind(own_aws: LocalAws) -> None:
     s3 = own_aws.client("s3")
     bucket = own_aws.bucket("abort-tests")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="x")["UploadId"]
@@ -102,6 +102,8 @@ def test_aborted_upload_leaves_no_bodies(own_aws: LocalAws) -> None:
     s3.abort_multipart_upload(Bucket=bucket, Key="x", UploadId=upload)
     s3.delete_object(Bucket=bucket, Key="y")
     assert list((own_aws.state / "objects").iterdir()) == []
+    s3.upload_fileobj(io.BytesIO(b"x" * (17 * MIB)), bucket, "whole")
+    assert [path.stat().st_size for path in (own_aws.state / "objects").iterdir()] == [17 * MIB]
 
 
 def test_copy_and_delete_many(aws: LocalAws, bucket: str) -> None:
