@@ -23,6 +23,7 @@ _SUMMARY = re.compile(
     re.IGNORECASE,
 )
 _SECTION_TITLE = re.compile(r"\W*(?:item\s*1a\W*)?risk\s+factors\W*(?:\(?continued\)?)?\W*", re.IGNORECASE)
+_NO_RISK = re.compile(r".*\b(?:forward.looking\s+statements?|cautionary\s+(?:statement|note)s?)\b.*", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?][\u201d\"')]?$")
 _VERB = re.compile(
     r"\b(?:may|might|could|can|will|would|is|are|was|were|has|have|had|do|does|depends?|faces?|relies|rely|subjects?"
@@ -129,25 +130,27 @@ class _Outline:
         return 0, 0
 
     def _summary_end(self, start: int) -> int:
+        """The first line after a summary: a heading that no list follows, or that the summary had before."""
         seen: set[str] = set()
         listed = False
         for index in range(start, len(self._lines)):
             text = self._lines[index].text
-            head = self._heads.get(index)
-            if head is not None and not head.run_in:
-                if text.lower() in seen or _SECTION_TITLE.fullmatch(text) or (listed and self._opens(index)):
+            if _BULLET.match(text):
+                listed = True
+            elif index in self._heads:
+                again = text.lower() in seen or self._is_title(index)
+                if again or self._ends_summary(index, listed):
                     return index
                 seen.add(text.lower())
-            elif _BULLET.match(text):
-                listed = True
         return start
 
-    def _opens(self, index: int) -> bool:
-        """Whether a body, and not an entry of the summary, follows a heading."""
-        if index + 1 >= len(self._lines) or index + 1 in self._heads:
-            return False
+    def _ends_summary(self, index: int, listed: bool) -> bool:
+        if self._heads[index].run_in or index + 1 >= len(self._lines):
+            return listed
         text = self._lines[index + 1].text
-        return len(text) > _OPENS_BODY and not _BULLET.match(text)
+        if listed:
+            return not _BULLET.match(text)
+        return index + 1 not in self._heads and len(text) > _OPENS_BODY and not _BULLET.match(text)
 
     def _find_roles(self) -> dict[int, str]:
         """For each heading outside the summary: "group", "subcaption" or "inner"."""
@@ -166,8 +169,12 @@ class _Outline:
         return {head.line: _role(head, opens[head.line], captions, groups) for head in kept}
 
     def _is_title(self, index: int) -> bool:
+        """Whether a line heads the section itself, or its words on forward-looking statements."""
         text = self._lines[index].text
-        return len(text) < _LONGEST_GROUP and _SECTION_TITLE.fullmatch(text) is not None
+        if len(text) > _LONGEST_GROUP:
+            return False
+        cautions = index in self._heads and _NO_RISK.fullmatch(text) is not None
+        return cautions or _SECTION_TITLE.fullmatch(text) is not None
 
     def factors(self) -> list[RiskFactor]:
         """The risk factors under subcaptions; introductions belong to none."""
