@@ -16,20 +16,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except _mendable() as error:
+    except Exception as error:
+        if not _mendable(error):
+            raise
         print(f"govtune: {error}", file=sys.stderr)
         return 1
 
 
-def _mendable() -> tuple[type[Exception], ...]:
+def _mendable(error: Exception) -> bool:
+    """Whether the message alone says what to do. Libraries are asked only now: a command loads what it needs."""
     from databricks.sdk.errors.base import DatabricksError
 
     from govtune_assets.demo import DemoFailed
+    from govtune_assets.edgar import EdgarError
     from govtune_assets.trace import NotTraceable
     from unitydoor.privileges import Refused
     from unitydoor.transport import CatalogError
 
-    return (DemoFailed, NotTraceable, Refused, CatalogError, DatabricksError, ValueError, OSError)
+    known = (DemoFailed, EdgarError, NotTraceable, Refused, CatalogError, DatabricksError, ValueError, OSError)
+    return isinstance(error, known)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +105,7 @@ def _access(arguments: argparse.Namespace) -> int:
         client_id=admin["client_id"],
         client_secret=admin["client_secret"],
         auth_type="oauth-m2m",
+        config_file=os.devnull,  # a profile in the home folder must not take part
     )
     found = grants.differences(workspace, settings)
     for difference in found:

@@ -12,12 +12,11 @@ import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
 
-from govtune_assets import provenance
+from govtune_assets import fiscal_years, provenance
 from govtune_assets.assets.common import as_dict
 from govtune_assets.definitions import build_defs
 from govtune_assets.gates import HISTORY
 from govtune_assets.keys import EXAMPLES, RAW_FILINGS, RAW_TABLE, SNAPSHOT, adapter_key, model_key
-from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
 from govtune_assets.settings import Settings
@@ -177,7 +176,7 @@ def run_demo(years: Sequence[str], configuration: str) -> int:
     Raises:
         DemoFailed: a stage failed, or a year is unknown.
     """
-    unknown = sorted(set(years) - set(FISCAL_YEARS.get_partition_keys()))
+    unknown = sorted(set(years) - set(fiscal_years.KEYS))
     if unknown:
         raise DemoFailed(f"{', '.join(unknown)} are no fiscal years of this project")
     settings = Settings()

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from govtune_assets.partitions import FISCAL_YEARS
+from govtune_assets import fiscal_years
 from train.config import CONFIGS
 
 CsvTuple = Annotated[tuple[str, ...], NoDecode]
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _known_years(self) -> Self:
-        unknown = set(self.snapshot_years) - set(FISCAL_YEARS.get_partition_keys())
+        unknown = set(self.snapshot_years) - set(fiscal_years.KEYS)
         if unknown:
             raise ValueError(f"GOVTUNE_SNAPSHOT_YEARS names unknown fiscal years: {', '.join(sorted(unknown))}")
         return self

@@ -1,5 +1,6 @@
 """Unity Catalog: OAuth M2M as one of the stages' service principals."""
 
+import os
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -62,6 +63,7 @@ class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             client_id=principal.client_id,
             client_secret=principal.client_secret,
             auth_type="oauth-m2m",
+            config_file=os.devnull,  # a profile in the home folder must not take part
         )
 
     def _host(self) -> str:

@@ -77,7 +77,8 @@ def main(arguments: list[str]) -> int:
     except (BadCredentialsFile, PortTaken) as error:
         sys.stderr.write(f"localcloud.databricks: {error}\n")
         return 2
-    config = uvicorn.Config(create_app(workspace), log_level="warning", access_log=False, lifespan="off")
+    # Java's HTTP client asks to upgrade to HTTP/2 with its first POST; uvicorn's faster parser then loses the body.
+    config = uvicorn.Config(create_app(workspace), http="h11", log_level="warning", access_log=False, lifespan="off")
     try:
         _Server(config).run(sockets=[listener])
     finally:
