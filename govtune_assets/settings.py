@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     edgar_www_url: str = Field("https://www.sec.gov", description="Address of EDGAR's archives.")
     edgar_data_url: str = Field("https://data.sec.gov", description="Address of EDGAR's submissions API.")
     edgar_user_agent: str = Field("", description="Name and e-mail address declared to the SEC (required).")
-    edgar_requests_per_second: float = Field(8.0, gt=0, le=10, description="The SEC allows 10 at most.")
+    edgar_requests_per_second: float = Field(
+        8.0, gt=0, description="The SEC allows 10 at most; more is accepted for replicas on loopback only."
+    )
     edgar_pause_seconds: float = Field(600.0, ge=0, description="Pause after a refusal page of the SEC.")
     edgar_cache: Path = Field(Path(".govtune/edgar/cache"), description="Folder of fetched documents.")
     universe: CsvTuple = Field((), description="Tickers or CIKs; empty: every company the source serves.")

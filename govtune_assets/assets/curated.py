@@ -204,7 +204,7 @@ def _common_extras(
         "secret_id": unity_catalog.secret_id("curator"),
         "region": settings.region,
         "code_version": code_version,
-        "run_id": context.run_id,
+        "run_id": context.run.run_id,
     }
 
 

@@ -27,6 +27,7 @@ from govtune_assets.resources.sagemaker import SageMakerResource
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
 from govtune_assets.settings import Settings
 from train.config import TrainingConfiguration
+from train.files import folder_digest
 
 MAXIMUM_ADAPTER_BYTES = 8 * 2**30
 """An unpacked model.tar.gz larger than this is refused: it is not an adapter."""
@@ -85,7 +86,7 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
             "table_version": int(snapshot.metadata["delta_version"]),
             "merkle_root": snapshot.metadata["merkle_root"],
             "configuration": configuration.as_parameters(),
-            "run_id": context.run_id,
+            "run_id": context.run.run_id,
             "code_version": code_version,
         }
         completed = sagemaker.train(context, settings, configuration, extras)
@@ -140,10 +141,11 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
         workspace = unity_catalog.workspace("registrar")
         registry = ModelRegistry(workspace, settings.region)
         registry.ensure_model(name, f"Risk factor headlines: LoRA adapters on {configuration.base_model.name}.")
-        tags = _tags(configuration, trained_from, context.run_id)
+        tags = _tags(configuration, trained_from, context.run.run_id)
         artifact = str(adapter.metadata["model_artifact"])
         with tempfile.TemporaryDirectory() as folder:
             size = unpack(sagemaker.artifact(artifact), Path(folder))
+            _refuse_changed_adapter(Path(folder), adapter)
             version, grant = registry.register(
                 name, Path(folder), source=artifact, description=_description(adapter.metadata), tags=tags
             )
@@ -189,6 +191,17 @@ def unpack(archive: bytes, folder: Path) -> int:
     except tarfile.TarError as error:
         raise dg.Failure(f"The adapter's archive is refused: {error}. Materialize the adapter again.") from error
     return size
+
+
+def _refuse_changed_adapter(folder: Path, adapter: provenance.Materialized) -> None:
+    """The files must be those that the training job reported: their digest is the adapter's data version."""
+    found = folder_digest(folder / "adapter")
+    if found != adapter.data_version:
+        raise dg.Failure(
+            f"The adapter in {adapter.metadata['model_artifact']} has the digest {found}, the training job reported "
+            f"{adapter.data_version}: somebody changed the artifact. Materialize the adapter again.",
+            allow_retries=False,
+        )
 
 
 def _tags(configuration: TrainingConfiguration, trained_from: TrainedFrom, run_id: str) -> dict[str, str]:

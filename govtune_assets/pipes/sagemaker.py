@@ -94,12 +94,12 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
         with open_pipes_session(
             context=context,
             context_injector=PipesS3ContextInjector(
-                bucket=self._bucket, client=self._s3, key_prefix=f"{PIPES_PREFIX}/{context.run_id}/"
+                bucket=self._bucket, client=self._s3, key_prefix=f"{PIPES_PREFIX}/{context.run.run_id}/"
             ),
             message_reader=PrefixedS3MessageReader(
                 bucket=self._bucket,
                 client=self._s3,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 interval=min(self._poll_interval, 2.0),
             ),
             extras=extras,

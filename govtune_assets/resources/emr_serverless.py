@@ -53,7 +53,7 @@ class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             emr=self.aws.client("emr-serverless"),
             s3=self.aws.client("s3"),
             bucket=self.work_bucket,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             poll_interval=self.poll_seconds,
         )
         return client.run(
@@ -75,7 +75,7 @@ class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             "executionRoleArn": self.role_arn,
             "name": f"govtune-{job}",
             # A retry of the step must start a new job, a repeated request of the same try must not.
-            "clientToken": f"{context.run_id}-{job}-{context.retry_number}",
+            "clientToken": f"{context.run.run_id}-{job}-{context.retry_number}",
             "executionTimeoutMinutes": self.timeout_minutes,
             "jobDriver": {
                 "sparkSubmit": {

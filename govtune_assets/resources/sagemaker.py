@@ -39,8 +39,8 @@ class SageMakerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         s3, payload = self.aws.client("s3"), payloads.train_payload()
         source = payloads.upload(s3, self.work_bucket, payload, "sourcedir.tar.gz", payload.tar_gz())
-        name = str(JobName(configuration.name, context.run_id, context.retry_number))
-        request = training_job.TrainingRequest(name=name, source_uri=source, run_id=context.run_id)
+        name = str(JobName(configuration.name, context.run.run_id, context.retry_number))
+        request = training_job.TrainingRequest(name=name, source_uri=source, run_id=context.run.run_id)
         client = PipesSageMakerClient(
             bucket=self.work_bucket,
             sagemaker=self.aws.client("sagemaker"),

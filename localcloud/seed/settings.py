@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.seed import names
 from localcloud.seed.credentials import CredentialFiles
+from localcloud.supervisor import corpus
 from localcloud.supervisor.errors import LocalCloudError
 from localcloud.supervisor.layout import EdgarSource, Layout, Ports
 from localcloud.supervisor.private import write_private
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 SEC_WWW = "https://www.sec.gov"
 SEC_DATA = "https://data.sec.gov"
 LOCAL_CONTACT = "govtune_assets local@example.com"
-# What differs from production for the machine's size alone.
+# What differs from production for the machine's size alone: the base model that two cores can train, and its weights.
+BASE_MODEL = "smollm2-135m"
 SIZES = {
+    "GOVTUNE_TRAINING_CONFIGURATIONS": BASE_MODEL,
+    "GOVTUNE_BASE_MODEL_URIS": json.dumps({BASE_MODEL: f"s3://{names.WORK_BUCKET}/{names.BASE_MODEL_PREFIX}"}),
     "GOVTUNE_SPARK_SUBMIT_PARAMETERS": "--conf spark.driver.memory=1g",
     "GOVTUNE_POLL_SECONDS": "0.5",
 }
@@ -58,7 +63,9 @@ def product_settings(
         "GOVTUNE_EDGAR_WWW_URL": SEC_WWW if live else ports.url("edgar"),
         "GOVTUNE_EDGAR_DATA_URL": SEC_DATA if live else ports.url("edgar"),
         "GOVTUNE_EDGAR_USER_AGENT": edgar.contact or LOCAL_CONTACT,
-        "GOVTUNE_EDGAR_CACHE": str(layout.service("edgar") / "cache"),
+        "GOVTUNE_EDGAR_CACHE": str(layout.service("edgar") / corpus.cache_name(edgar)),
+        **({} if live else {"GOVTUNE_EDGAR_REQUESTS_PER_SECOND": "50"}),
+        **({"GOVTUNE_UNIVERSE": ",".join(companies)} if (companies := corpus.served_companies(edgar)) else {}),
         **SIZES,
     }
 

@@ -18,6 +18,9 @@ JARS = Path(".cache/jars")
 TRAINING_PYTHON = Path(".venv-train/bin/python")
 
 
+REPLICA_REQUESTS_PER_SECOND = 500
+
+
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The user's environment without other clouds' settings, with access to model hubs off."""
     own = {name: value for name, value in environment.items() if not name.startswith(FOREIGN_PREFIXES)}
@@ -50,7 +53,9 @@ class Catalogue:
         return self._module("databricks", "Local Databricks workspace", options)
 
     def edgar(self, root: Path) -> Service:
-        return self._module("edgar", "EDGAR replica", ["--root", str(root)], state=False)
+        """Its limit is far above the SEC's: a machine that stalls must not find itself blocked for ten minutes."""
+        options = ["--root", str(root), "--max-per-second", str(REPLICA_REQUESTS_PER_SECOND)]
+        return self._module("edgar", "EDGAR replica", options, state=False)
 
     def dagster(self, settings: Mapping[str, str]) -> Service:
         """`dagster dev`; the webserver answers, and the daemon and code server are its siblings."""

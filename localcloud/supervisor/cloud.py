@@ -160,6 +160,8 @@ class Cloud:
         workspace = admin_client(self.ports.url("databricks"), files)
         principals = seed_workspace(workspace, root.client("secretsmanager"))
         settings = product_settings(self.layout, self.ports, self.edgar, account, principals)
+        if universe := self.environment.get("GOVTUNE_UNIVERSE"):
+            settings["GOVTUNE_UNIVERSE"] = universe
         write_settings(self.layout.settings, settings)
         environment = {**clean_environment(self.environment), **settings}
         self.say(f"grants: {apply_declared_grants(environment, files)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from localcloud.supervisor.layout import PROJECT_ROOT, EdgarSource, Layout
 GENERATOR = PROJECT_ROOT / "localcloud" / "edgar" / "sample"
 STAMP = ".written-from"
 TAIL_LINES = 15
+SUBMISSIONS = re.compile(r"CIK(\d{10})\.json")
 
 
 def prepare(source: EdgarSource, layout: Layout) -> Path:
@@ -46,6 +48,25 @@ def prepare(source: EdgarSource, layout: Layout) -> Path:
         raise LocalCloudError(f"Writing the sample corpus failed (exit code {done.returncode}):\n{tail}")
     stamp.write_text(digest)
     return root
+
+
+def served_companies(source: EdgarSource) -> tuple[str, ...]:
+    """CIKs of the companies whose submissions a folder holds; its list of tickers may name thousands more.
+
+    Empty for a sample or live source, which have the submissions of every company that they list.
+    """
+    if source.folder is None:
+        return ()
+    names = (path.name for path in (source.folder / "data" / "submissions").glob("CIK*.json"))
+    return tuple(sorted(match[1] for name in names if (match := SUBMISSIONS.fullmatch(name))))
+
+
+def cache_name(source: EdgarSource) -> str:
+    """Folder name for what the client fetched: filings never change at one address, but a replica's corpus may."""
+    if source.kind == "live":
+        return "cache-live"
+    identity = f"{source.companies} {_generator_digest()}" if source.folder is None else str(source.folder)
+    return f"cache-{source.kind}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def _generator_digest() -> str:

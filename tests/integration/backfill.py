@@ -55,7 +55,7 @@ def run_backfill(keys: Sequence[dg.AssetKey], years: Sequence[str]) -> list[Run]
             backfill_timestamp=time.time(),
             tags={},
             dynamic_partitions_store=instance,
-            all_partitions=None if years else False,
+            all_partitions=False,
             title=None,
             description=None,
             run_config=None,

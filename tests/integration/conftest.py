@@ -58,6 +58,7 @@ def project_environment(cloud: Cloud) -> dict[str, str]:
     return {
         **cloud.env,
         "GOVTUNE_TRAINING_CONFIGURATION_FOLDER": str(CONFIGS),
+        "GOVTUNE_TRAINING_CONFIGURATIONS": "quick",
         "GOVTUNE_BASE_MODEL_URIS": json.dumps({"quick": uris["smollm2-135m"]}),
         "GOVTUNE_MINIMUM_EXAMPLES": "5",
         "GOVTUNE_MINIMUM_ROUGE_GAIN": "0",

@@ -90,10 +90,16 @@ class Training:
         return self.job(name)
 
     def log(self, name: str) -> list[str]:
-        """The job's lines in CloudWatch."""
+        """The job's lines in CloudWatch so far."""
         logs = self.aws.client("logs")
         group = "/aws/sagemaker/TrainingJobs"
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+        try:
+            found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
+        except logs.exceptions.ResourceNotFoundException:  # no job has written yet
+            return []
+        streams = found["logStreams"]
+        if not streams:
+            return []
         assert len(streams) == 1
         got = logs.get_log_events(logGroupName=group, logStreamName=streams[0]["logStreamName"], startFromHead=True)
         return [event["message"] for event in got["events"]]
@@ -183,15 +189,7 @@ def test_stopped_job_keeps_its_checkpoints_and_resumes(training: Training) -> No
     checkpoints = {"S3Uri": f"s3://{training.bucket}/checkpoints/{uuid.uuid4().hex}"}
     name = training.start(LOOP, CheckpointConfig=checkpoints)
     eventually(lambda: training.job(name)["SecondaryStatus"] == "Training")
-    logs = training.aws.client("logs")
-    eventually(
-        lambda: (
-            logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/")[
-                "logStreams"
-            ]
-            and "step=3" in training.log(name)
-        )
-    )
+    eventually(lambda: "step=3" in training.log(name))
     training.client.stop_training_job(TrainingJobName=name)
     stopped = training.ended(name)
     assert (stopped["TrainingJobStatus"], stopped["SecondaryStatus"]) == ("Stopped", "Stopped")
