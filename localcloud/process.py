@@ -86,20 +86,30 @@ def _prctl(option: int, argument: int) -> None:
 
 
 def _supervise(argv: Sequence[str]) -> int:
-    """Run `argv` in a session of its own until it ends, the lifeline closes, or a signal arrives."""
+    """Run `argv` in a session of its own until it ends, the lifeline closes, or a signal arrives.
+
+    SIGTERM waits until there is a job to hand it to, and reaches the main thread only, which a signal wakes.
+    """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     child = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=kill_with_parent,  # noqa: PLW1509 - one thread only at this point
+        preexec_fn=_prepare_job,  # noqa: PLW1509 - one thread only at this point
     )
-    signal.signal(signal.SIGTERM, _forward_to_group(child.pid))
     threading.Thread(target=_kill_at_end_of_lifeline, args=(child.pid,), daemon=True).start()
+    signal.signal(signal.SIGTERM, _forward_to_group(child.pid))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     code = child.wait()
     _signal_group(child.pid, signal.SIGKILL)
     _kill_adopted()
     return code if code >= 0 else SIGNAL_EXIT_BASE - code
+
+
+def _prepare_job() -> None:
+    kill_with_parent()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _forward_to_group(group: int) -> Callable[[int, FrameType | None], None]:
