@@ -50,12 +50,15 @@ def build_gate(gate: Gate) -> dg.AssetChecksDefinition:
 
 
 def _partitioned(gate: Gate, context: dg.AssetCheckExecutionContext) -> Any:
-    """One evaluation a partition, so that a run over a range leaves a record for each year."""
+    """One evaluation a partition, so that each year has its own record.
+
+    A backfill launches even a single year as a range, and Dagster records the result of a range without partition.
+    """
     results = [
         (year, _result(gate, provenance.latest(context.instance, gate.key.asset_key, year)))
         for year in context.partition_keys
     ]
-    if len(results) == 1:
+    if context.op_execution_context.has_partition_key:
         return results[0][1]
     return _range_results(gate, results)
 

@@ -103,6 +103,18 @@ def test_a_range_leaves_a_record_for_each_year(instance: dg.DagsterInstance) -> 
     assert "2024: failed" in closed(instance, "v", "2024")
 
 
+def test_a_backfills_range_of_one_year_leaves_that_years_record(instance: dg.DagsterInstance) -> None:
+    @dg.asset(key=KEY, partitions_def=FISCAL_YEARS, backfill_policy=dg.BackfillPolicy.multi_run(1))
+    def toy() -> dg.MaterializeResult:  # type: ignore[type-arg]
+        return dg.MaterializeResult(data_version=dg.DataVersion("v"))
+
+    materialize(instance, "2023", "v", passed=True)
+    gate = Gate(GATE, "Enough.", lambda made: Verdict(False, 1, 2, ""), FISCAL_YEARS)
+    tags = {"dagster/asset_partition_range_start": "2023", "dagster/asset_partition_range_end": "2023"}
+    dg.materialize([toy, build_gate(gate)], instance=instance, tags=tags, raise_on_error=False)  # type: ignore[list-item]
+    assert "2023: failed" in closed(instance, "v")
+
+
 def test_consumed_years_name_each_years_own_version() -> None:
     consumed = gates.consumed_years({"2024": "b", "2023": "a"})
     assert [(item.partition, item.data_version) for item in consumed] == [("2023", "a"), ("2024", "b")]

@@ -1,15 +1,18 @@
 """Real backfills and runs inside a test: Dagster's own daemon iteration with a launcher that waits.
 
-Private imports of a pinned Dagster are kept in this file.
+A program of its own, since Dagster keeps the definitions that a process has loaded, whatever its environment says
+later. Private imports of a pinned Dagster are kept in this file.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
@@ -20,6 +23,8 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from tests.conftest import ROOT
 
 MAXIMUM_TICKS = 30
+RESULT = "backfilled: "
+"""What stands before the result; Dagster's code server prints lines of its own around it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,15 @@ class Run:
     error: str
 
 
-def run_backfill(keys: Sequence[dg.AssetKey], years: Sequence[str]) -> list[Run]:
+def main(argv: Sequence[str]) -> int:
+    """`KEY,KEY YEAR,YEAR`: backfill, and print the runs as JSON on a line that starts with RESULT."""
+    keys = [dg.AssetKey.from_user_string(key) for key in argv[0].split(",")]
+    years = [year for year in argv[1].split(",") if year]
+    print(RESULT + json.dumps([asdict(run) for run in backfill(keys, years)]))
+    return 0
+
+
+def backfill(keys: Sequence[dg.AssetKey], years: Sequence[str]) -> list[Run]:
     """Backfill `keys` over `years` (none: unpartitioned) on the instance of DAGSTER_HOME, to its end."""
     overrides = {
         "run_launcher": {
@@ -47,7 +60,7 @@ def run_backfill(keys: Sequence[dg.AssetKey], years: Sequence[str]) -> list[Run]
         create_test_daemon_workspace_context(target, instance) as workspace,
     ):
         before = set(instance.get_run_ids())
-        backfill = PartitionBackfill.from_asset_partitions(
+        requested = PartitionBackfill.from_asset_partitions(
             backfill_id=f"test{time.time_ns()}",
             asset_graph=workspace.create_request_context().asset_graph,
             partition_names=list(years) or None,
@@ -60,8 +73,8 @@ def run_backfill(keys: Sequence[dg.AssetKey], years: Sequence[str]) -> list[Run]
             description=None,
             run_config=None,
         )
-        instance.add_backfill(backfill)
-        _iterate(workspace, instance, backfill.backfill_id)
+        instance.add_backfill(requested)
+        _iterate(workspace, instance, requested.backfill_id)
         return [_run(instance, run_id) for run_id in instance.get_run_ids() if run_id not in before][::-1]
 
 
@@ -97,3 +110,7 @@ def _run(instance: dg.DagsterInstance, run_id: str) -> Run:
                 errors.append(str(error.message))
                 error = error.cause
     return Run(run_id, run.is_success, "\n".join(errors))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from databricks.sdk import WorkspaceClient
 
 from tests.conftest import ROOT, Cloud
+from tests.integration.backfill import RESULT, Run
 
 CONFIGS = Path(__file__).parent / "configs"
 YEARS = ("2023", "2024")
@@ -41,6 +42,21 @@ class Project:
     def demo(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """`govtune demo` with the quick configuration."""
         return self.govtune("demo", "--configuration", "quick", *arguments, **changes)
+
+    def backfill(self, keys: Sequence[dg.AssetKey], years: Sequence[str], **changes: str) -> list[Run]:
+        """Backfill to its end; the runs in the order in which they were launched."""
+        names = ",".join(key.to_user_string() for key in keys)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.integration.backfill", names, ",".join(years)],
+            cwd=ROOT,
+            env={**self.env, **changes},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        (result,) = [line for line in done.stdout.splitlines() if line.startswith(RESULT)]
+        return [Run(**run) for run in json.loads(result.removeprefix(RESULT))]
 
     def admin(self) -> WorkspaceClient:
         """The catalog's administrator."""

@@ -10,7 +10,6 @@ from databricks.sdk.service import catalog as uc
 
 from govtune_assets import provenance
 from govtune_assets.keys import EXAMPLES, SNAPSHOT, adapter_key
-from tests.integration.backfill import run_backfill
 from tests.integration.conftest import Project
 
 pytestmark = pytest.mark.integration
@@ -24,54 +23,48 @@ def _select_on_raw(project: Project, *, granted: bool) -> None:
     )
 
 
-def test_revoking_select_stops_the_next_run(in_environment: Project, instance: dg.DagsterInstance) -> None:
+def test_revoking_select_stops_the_next_run(project: Project, instance: dg.DagsterInstance) -> None:
     made = provenance.latest(instance, EXAMPLES, "2023")
-    _select_on_raw(in_environment, granted=False)
+    _select_on_raw(project, granted=False)
     try:
-        runs = run_backfill([EXAMPLES], ["2023"])
+        runs = project.backfill([EXAMPLES], ["2023"])
     finally:
-        _select_on_raw(in_environment, granted=True)
+        _select_on_raw(project, granted=True)
     assert [run.succeeded for run in runs] == [False]
-    principal = in_environment.env["GOVTUNE_PRINCIPAL_CURATOR"]
+    principal = project.env["GOVTUNE_PRINCIPAL_CURATOR"]
     error = runs[0].error
     assert "govtune.raw.risk_factors" in error and "SELECT" in error and principal in error, error
     assert "GRANT SELECT ON" in error, error
     assert provenance.latest(instance, EXAMPLES, "2023").run_id == made.run_id
 
 
-def test_a_failing_gate_in_a_backfill_never_trains(
-    in_environment: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_gate_in_a_backfill_never_trains(project: Project, instance: dg.DagsterInstance) -> None:
     """The year's run ends at its gate; what follows is launched by the backfill all the same, and refuses."""
     snapshot = provenance.latest(instance, SNAPSHOT)
-    monkeypatch.setenv("GOVTUNE_MINIMUM_EXAMPLES", "100000")
-    runs = run_backfill([EXAMPLES, SNAPSHOT, adapter_key("quick")], ["2023"])
+    keys = [EXAMPLES, SNAPSHOT, adapter_key("quick")]
+    runs = project.backfill(keys, ["2023"], GOVTUNE_MINIMUM_EXAMPLES="100000")
     assert not any(run.succeeded for run in runs)
     assert provenance.latest(instance, SNAPSHOT).run_id == snapshot.run_id
-    monkeypatch.setenv("GOVTUNE_MINIMUM_EXAMPLES", "5")
 
     # Materialized alone, training sees that the newest record of the consumed version is a failure.
     adapter = provenance.latest(instance, adapter_key("quick"))
-    refused = run_backfill([adapter_key("quick")], [])
+    refused = project.backfill([adapter_key("quick")], [])
     assert [run.succeeded for run in refused] == [False]
     assert "minimum_examples of curated/risk_factor_examples, fiscal year 2023: failed" in refused[0].error
     assert provenance.latest(instance, adapter_key("quick")).run_id == adapter.run_id
 
-    again = run_backfill([EXAMPLES], ["2023"])
+    again = project.backfill([EXAMPLES], ["2023"])
     assert [run.succeeded for run in again] == [True], again
 
 
-def test_a_year_without_filings_says_so(in_environment: Project, instance: dg.DagsterInstance) -> None:
-    runs = run_backfill([dg.AssetKey("raw_filings")], ["2011"])
+def test_a_year_without_filings_says_so(project: Project, instance: dg.DagsterInstance) -> None:
+    runs = project.backfill([dg.AssetKey("raw_filings")], ["2011"])
     assert [run.succeeded for run in runs] == [False]
     assert "No filing of fiscal year 2011" in runs[0].error
 
 
-def test_an_unknown_company_is_named(
-    in_environment: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GOVTUNE_UNIVERSE", "NOSUCHTICKER")
-    runs = run_backfill([dg.AssetKey("raw_filings")], ["2023"])
+def test_an_unknown_company_is_named(project: Project, instance: dg.DagsterInstance) -> None:
+    runs = project.backfill([dg.AssetKey("raw_filings")], ["2023"], GOVTUNE_UNIVERSE="NOSUCHTICKER")
     assert [run.succeeded for run in runs] == [False]
     assert "NOSUCHTICKER" in runs[0].error
 
