@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, date, datetime
 
@@ -51,7 +51,20 @@ def collect(
     Raises UnknownCompanyError for names the source does not know, UndeclaredToolError, BlockedError, and
     DownloadError where the list of companies itself cannot be had; failures of single filings are in `skips`.
     """
-    return asyncio.run(_Collector(source, fiscal_year, on_progress).run(list(universe or ())))
+    collecting = _Collector(source, fiscal_year, on_progress).run(list(universe or ()))
+    if not _in_event_loop():
+        return asyncio.run(collecting)
+    # A run may be executed inside somebody's event loop, where no second one may start: it gets a thread of its own.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, collecting).result()
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class _Collector:

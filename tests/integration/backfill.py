@@ -68,7 +68,7 @@ def backfill(keys: Sequence[dg.AssetKey], years: Sequence[str]) -> list[Run]:
             backfill_timestamp=time.time(),
             tags={},
             dynamic_partitions_store=instance,
-            all_partitions=False,
+            all_partitions=not years,
             title=None,
             description=None,
             run_config=None,

@@ -80,7 +80,7 @@ def test_a_backfill_of_two_years_succeeds_and_its_checks_pass(
     choose_years(page, "2023", "2024")
     page.get_by_role("button", name="Launch backfill").click()
     runs = finished(instance, before, 2)
-    assert {run.tags["dagster/partition"] for run in runs} == {"2023", "2024"}
+    assert {run.tags["dagster/asset_partition_range_start"] for run in runs} == {"2023", "2024"}
     assert all(run.status is dg.DagsterRunStatus.SUCCESS for run in runs)
     page.goto(f"{ui}/assets/curated/risk_factor_examples?view=checks")
     for check in ("minimum_examples", "no_pii_left", "duplicate_share"):
