@@ -4,6 +4,7 @@
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo python3)
 EDGAR ?= sample
+FILINGS ?= ../shared/edgar
 CONTACT ?=
 
 RUN := .venv/bin/python
@@ -23,7 +24,7 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down status test verify fast lint types definitions clean constraints \
+.PHONY: help demo up down status test verify screenshots fast lint types definitions clean constraints \
 	doctor doctor-demo doctor-test python environments payloads
 
 help: ## list the targets
@@ -59,8 +60,13 @@ test: doctor-test environments payloads lint types definitions ## all that CI ru
 fast: lint types ## lint, types and the tests that start no cloud: one turn of the loop, under a minute
 	@$(RUN) -m pytest -q -x -n 2 -m '$(UNIT)' tests --ignore=tests/train
 
-verify: doctor-test environments payloads ## the long proofs: crash loops, scale, property runs, benchmarks
-	@$(RUN) -m pytest -q benchmarks
+verify: environments ## the long proofs: extraction of recorded filings against their truth (FILINGS=FOLDER)
+	@test -f '$(FILINGS)/truth.json' || { echo "verify: no recorded filings with truth.json in $(FILINGS);" \
+		"name their folder: make verify FILINGS=FOLDER" >&2; exit 1; }
+	@PYTHONPATH=. $(RUN) benchmarks/extraction.py '$(FILINGS)'
+
+screenshots: doctor-test environments payloads ## take the pictures of docs/images anew
+	@GOVTUNE_SCREENSHOTS=docs/images $(RUN) -m pytest -q tests/integration/browser
 
 lint: ## ruff, formatting, and who may import whom
 	@echo "lint: ruff and import-linter"

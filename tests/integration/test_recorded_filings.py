@@ -1,0 +1,45 @@
+"""The whole path on recorded real filings, where they lie beside the checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from govtune_assets import provenance
+from govtune_assets.keys import EXAMPLES, RAW_FILINGS, SNAPSHOT, adapter_key
+from tests.conftest import ROOT, start_cloud
+from tests.integration.conftest import Project, project_environment
+
+pytestmark = [pytest.mark.integration, pytest.mark.shared]
+
+RECORDED = ROOT.parent / "shared" / "edgar"
+FILERS = ("AAPL", "AMZN", "GOOGL", "IBM", "AMD", "MCD")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    if not RECORDED.is_dir():
+        pytest.skip("recorded filings are not beside the checkout")
+    cloud = start_cloud(tmp_path_factory.mktemp("recorded") / "state", "--edgar", str(RECORDED))
+    try:
+        yield Project(cloud, {**project_environment(cloud), "GOVTUNE_UNIVERSE": ",".join(FILERS)})
+    finally:
+        cloud.stop()
+
+
+def test_recorded_filings_become_a_registered_model(recorded: Project) -> None:
+    done = recorded.demo("--years", "2023", GOVTUNE_MINIMUM_ROUGE_GAIN="0")
+    # A few steps need not beat the base model on real text: that gate may close, nothing before it may.
+    text = done.stdout + done.stderr
+    assert done.returncode == 0 or "tuned_beats_base" in done.stderr, text[-4000:]
+    with dg.DagsterInstance.from_config(recorded.env["DAGSTER_HOME"]) as instance:
+        filings = provenance.latest(instance, RAW_FILINGS, "2023").metadata
+        examples = provenance.latest(instance, EXAMPLES, "2023").metadata
+        snapshot = provenance.latest(instance, SNAPSHOT).metadata
+        adapter = provenance.latest(instance, adapter_key("quick")).metadata
+    assert filings["filers"] >= 5 and filings["failed"] == 0
+    assert examples["rows"] > 100 and examples["pii_left"] == 0
+    assert min(snapshot["rows_by_split"].values()) > 0
+    assert adapter["loss_after"] < adapter["loss_before"]
