@@ -5,6 +5,7 @@ Dagster instance, stage by stage, and only those that are missing or stale.
 """
 
 import time
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -180,6 +181,9 @@ def run_demo(years: Sequence[str], configuration: str) -> int:
     if unknown:
         raise DemoFailed(f"{', '.join(unknown)} are no fiscal years of this project")
     settings = Settings()
+    # Dagster is pinned: its notes about interfaces that may change are nothing to a reader of the progress.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    warnings.simplefilter("ignore", dg.PreviewWarning)
     with dg.DagsterInstance.get() as instance:
         Demo(instance, settings).run(years, configuration)
         lines = summary(instance, settings, years, configuration)
