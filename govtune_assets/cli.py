@@ -10,10 +10,15 @@ from pathlib import Path
 
 from govtune_assets.settings import Settings
 
+LOCAL_CLOUD = {"up": "start", "down": "stop", "status": "show"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors that a person can mend are one line, not a stack trace."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in LOCAL_CLOUD:
+        return _local_cloud(words)
+    arguments = _parser().parse_args(words)
     try:
         return int(arguments.run(arguments))
     except Exception as error:
@@ -63,10 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     extract.add_argument("files", nargs="+", type=Path)
     extract.set_defaults(run=_extract)
 
-    for action, text in (("up", "start"), ("down", "stop"), ("status", "show")):
-        local = commands.add_parser(action, help=f"{text} the local cloud", add_help=False)
-        local.add_argument("options", nargs=argparse.REMAINDER)
-        local.set_defaults(run=_local_cloud, action=action)
+    for action, text in LOCAL_CLOUD.items():
+        commands.add_parser(action, help=f"{text} the local cloud", add_help=False)
     return parser
 
 
@@ -137,10 +140,9 @@ def _extract(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _local_cloud(arguments: argparse.Namespace) -> int:
-    """The local cloud is another program: it is started, never imported."""
-    command = [sys.executable, "-m", "localcloud", arguments.action, *arguments.options]
-    return subprocess.run(command, check=False).returncode
+def _local_cloud(words: Sequence[str]) -> int:
+    """The local cloud is another program, with options of its own: it is started, never imported."""
+    return subprocess.run([sys.executable, "-m", "localcloud", *words], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ def require(instance: dg.DagsterInstance, consumer: str, consumed: Iterable[Cons
         raise GateClosed(consumer, reasons)
 
 
+def passed(instance: dg.DagsterInstance, consumed: Consumed) -> bool:
+    """Whether each gate's newest record of the data version is a pass."""
+    return all(_closed(instance, gate, consumed) is None for gate in consumed.gates)
+
+
 def _closed(instance: dg.DagsterInstance, gate: dg.AssetCheckKey, item: Consumed) -> str | None:
     """Why the gate is closed for the consumed data version; None when it is open."""
     where = f"{gate.name} of {gate.asset_key.to_user_string()}"

@@ -5,8 +5,8 @@ tables. Edges have no version field: table versions, digests and run ids are pro
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -125,10 +125,23 @@ def read_upstream(workspace: "WorkspaceClient", start: Node) -> list[Edge]:
     return edges
 
 
-def missing(written: Chain, found: Iterable[Edge]) -> list[Edge]:
-    """Edges of the chain that were not found, or were found with other properties."""
+def missing(written: Iterable[Edge], found: Iterable[Edge]) -> list[Edge]:
+    """Written edges that were not found, or were found with other properties."""
     held = {(edge.source, edge.target, _canonical(edge.properties)) for edge in found}
-    return [edge for edge in written.edges if (edge.source, edge.target, _canonical(edge.properties)) not in held]
+    return [edge for edge in written if (edge.source, edge.target, _canonical(edge.properties)) not in held]
+
+
+def as_json(edges: Iterable[Edge]) -> list[dict[str, Any]]:
+    """Edges as JSON values; `from_json` takes them back."""
+    return [
+        {"source": astuple(edge.source), "target": astuple(edge.target), "properties": dict(edge.properties)}
+        for edge in edges
+    ]
+
+
+def from_json(values: Iterable[Mapping[str, Any]]) -> list[Edge]:
+    """Edges out of `as_json`'s values."""
+    return [Edge(Node(*item["source"]), Node(*item["target"]), dict(item["properties"])) for item in values]
 
 
 def _canonical(properties: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

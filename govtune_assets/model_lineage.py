@@ -19,7 +19,6 @@ class TrainedFrom:
     adapter: Materialized
     snapshot: Materialized
     examples: Mapping[str, Materialized]
-    raw: Mapping[str, Materialized]
 
     @classmethod
     def read(cls, instance: dg.DagsterInstance, adapter: Materialized) -> "TrainedFrom":
@@ -30,12 +29,11 @@ class TrainedFrom:
         """
         snapshot = provenance.latest(instance, SNAPSHOT)
         _same("curated/training_snapshot", str(adapter.metadata["snapshot_version"]), snapshot.data_version)
-        examples, raw = {}, {}
+        examples = {}
         for year, version in sorted(dict(snapshot.metadata["source_versions"]).items()):
             examples[year] = provenance.latest(instance, EXAMPLES, year)
             _same(f"curated/risk_factor_examples, fiscal year {year}", version, examples[year].data_version)
-            raw[year] = provenance.latest(instance, RAW_TABLE, year)
-        return cls(adapter=adapter, snapshot=snapshot, examples=examples, raw=raw)
+        return cls(adapter=adapter, snapshot=snapshot, examples=examples)
 
 
 def model_chain(settings: Settings, trained_from: TrainedFrom, model: str, version: str) -> Chain:
@@ -46,21 +44,29 @@ def model_chain(settings: Settings, trained_from: TrainedFrom, model: str, versi
     steps = [
         Step(
             source=raw,
-            job=_spark_job(settings, trained_from.examples[year]),
+            job=_spark_job(settings, made),
             target=examples,
-            read={"fiscal_year": year, **_table_version(trained_from.examples[year], "source_delta_version")},
-            wrote={"fiscal_year": year, **_table_version(trained_from.examples[year], "delta_version")},
+            read={
+                "fiscal_year": year,
+                "table_version": str(made.metadata["source_delta_version"]),
+                "data_version": made.input_versions.get(RAW_TABLE.to_user_string(), ""),
+            },
+            wrote={"fiscal_year": year, **_written(made)},
         )
-        for year in sorted(trained_from.examples)
+        for year, made in sorted(trained_from.examples.items())
     ]
     made = trained_from.snapshot
+    taken = {year: examples_of.data_version for year, examples_of in trained_from.examples.items()}
     steps.append(
         Step(
             source=examples,
             job=_spark_job(settings, made),
             target=snapshot,
-            read=_table_version(made, "source_delta_version"),
-            wrote={**_table_version(made, "delta_version"), "merkle_root": str(made.metadata["merkle_root"])},
+            read={
+                "table_version": str(made.metadata["source_delta_version"]),
+                **{f"data_version_{year}": version for year, version in sorted(taken.items())},
+            },
+            wrote={**_written(made), "merkle_root": str(made.metadata["merkle_root"])},
         )
     )
     adapter = trained_from.adapter
@@ -69,15 +75,20 @@ def model_chain(settings: Settings, trained_from: TrainedFrom, model: str, versi
             source=snapshot,
             job=_training_job(settings, adapter),
             target=Node("model_version", model, version),
-            read=_table_version(made, "delta_version"),
+            read=_written(made),
             wrote={"adapter_sha256": adapter.data_version, "dagster_run": adapter.run_id},
         )
     )
     return lineage.chain(steps)
 
 
-def _table_version(made: Materialized, name: str) -> dict[str, str]:
-    return {"table_version": str(made.metadata[name]), "data_version": made.data_version, "dagster_run": made.run_id}
+def _written(made: Materialized) -> dict[str, str]:
+    """What stands in the table that the materialization wrote."""
+    return {
+        "table_version": str(made.metadata["delta_version"]),
+        "data_version": made.data_version,
+        "dagster_run": made.run_id,
+    }
 
 
 def _spark_job(settings: Settings, made: Materialized) -> Job:

@@ -36,6 +36,10 @@ class Payload:
             state.update(content)
         return state.hexdigest()[:16]
 
+    def without(self, prefix: str) -> "Payload":
+        """The payload less the files under `prefix`."""
+        return Payload(self.name, tuple(item for item in self.files if not item[0].startswith(prefix)))
+
     def zip(self) -> bytes:
         """The files as a zip archive, as spark-submit's --py-files takes it."""
         buffer = io.BytesIO()
@@ -72,6 +76,16 @@ def train_payload() -> Payload:
     for name in ("train.py", "requirements.txt"):
         files[name] = files[f"train/{name}"]
     return Payload("train", tuple(sorted(files.items())))
+
+
+def source_digest(*paths: str) -> str:
+    """Digest of the named project files and folders: the code version of what the Dagster process itself does."""
+    files = []
+    for name in paths:
+        path = PROJECT_ROOT / name
+        found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        files += [(file.relative_to(PROJECT_ROOT).as_posix(), file.read_bytes()) for file in found]
+    return Payload("source", tuple(files)).digest
 
 
 def upload(s3: Any, bucket: str, payload: Payload, file_name: str, content: bytes) -> str:

@@ -6,11 +6,13 @@ Everything that looks at the event log for what was consumed, by whom and in whi
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 from dagster import AssetRecordsFilter
+
+INPUT_VERSION = "dagster/input_data_version/"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Materialized:
     data_version: str
     code_version: str | None
     metadata: Mapping[str, Any]
+    input_versions: Mapping[str, str] = field(default_factory=dict)
+    """Data version of each input that was consumed, by asset key, as Dagster recorded it."""
 
 
 class NotMaterialized(dg.Failure):
@@ -62,6 +66,11 @@ def find_latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str |
         data_version=tags.get("dagster/data_version", ""),
         code_version=tags.get("dagster/code_version"),
         metadata={name: plain(value) for name, value in event.metadata.items()},
+        input_versions={
+            name.removeprefix(INPUT_VERSION): version
+            for name, version in tags.items()
+            if name.startswith(INPUT_VERSION)
+        },
     )
 
 

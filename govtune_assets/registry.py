@@ -5,7 +5,7 @@ for that version, upload, finalize (REST paths of /api/2.0/mlflow/unity-catalog)
 so that the client secret never enters the process's environment, where MLflow's client would look for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,24 +56,52 @@ class ModelRegistry:
             return
 
     def register(
-        self, name: str, folder: Path, *, source: str, description: str, tags: Mapping[str, str]
+        self,
+        name: str,
+        folder: Path,
+        *,
+        source: str,
+        description: str,
+        tags: Mapping[str, str],
+        complete: Callable[[ModelVersion], None],
     ) -> tuple[ModelVersion, Grant]:
         """Make a new version out of the files in `folder`, and return it with the credential that was vended.
 
+        Args:
+            name: full name of the registered model.
+            folder: the version's files.
+            source: address that the files come from.
+            description: what a reader of the registry sees.
+            tags: what the version was made of.
+            complete: called with the version before it becomes ready, for what must be true of a ready version.
+
         Raises:
-            RegistrationFailed: the files could not be stored; no version is left behind.
+            RegistrationFailed: the version could not be completed; none is left behind.
         """
         created = self._create(name, source, description, tags)
         try:
             grant = self._vend(created)
             self._upload(folder, created.location, grant)
+            complete(created)
             self._do("POST", "model-versions/finalize", {"name": name, "version": created.version})
         except Exception as error:
-            self._workspace.model_versions.delete(full_name=name, version=int(created.version))
             raise RegistrationFailed(
-                f"Version {created.version} of {name} could not be completed and was removed: {error}"
+                f"Version {created.version} of {name} could not be completed ({error}) {self._remove(created)}"
             ) from error
+        except BaseException:
+            self._remove(created)  # interrupted: no half-made version stays
+            raise
         return created, grant
+
+    def _remove(self, created: ModelVersion) -> str:
+        """Remove a half-made version; says what became of it, since the first error matters more than this one."""
+        from databricks.sdk.errors.base import DatabricksError
+
+        try:
+            self._workspace.model_versions.delete(full_name=created.name, version=int(created.version))
+        except DatabricksError as error:
+            return f"and could not be removed either ({error}): delete it by hand; it never became ready."
+        return "and was removed."
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version. An explicit act of a person or of an approved promotion."""

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
         0.5, ge=0, le=1, description="Largest share of exact duplicates among a year's examples."
     )
     minimum_rouge_gain: float = Field(
-        0.0, ge=0, le=1, description="ROUGE-L by which the tuned model must exceed its base."
+        0.0, ge=-1, le=1, description="ROUGE-L by which the tuned model must exceed its base."
     )
     poll_seconds: float = Field(5.0, gt=0, description="Pause between two looks at a running job.")
 

@@ -78,6 +78,7 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         partitions_def=FISCAL_YEARS,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
+        pool="curated.risk_factor_examples",
         code_version=code_version,
         metadata={
             **column_schema(EXAMPLE_COLUMNS),
@@ -119,7 +120,8 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
 
 def _snapshot(settings: Settings) -> dg.AssetsDefinition:
     name, location = table_name(settings, SNAPSHOT), table_location(settings, SNAPSHOT)
-    code_version = payloads.spark_payload().digest
+    # Other years are another snapshot, though the payload is the same.
+    code_version = provenance.digest([payloads.spark_payload().digest, sorted(settings.snapshot_years)])[:16]
 
     @dg.asset(
         key=SNAPSHOT,
@@ -131,6 +133,7 @@ def _snapshot(settings: Settings) -> dg.AssetsDefinition:
         group_name=CURATION_GROUP,
         kinds={"spark", "deltalake"},
         owners=OWNERS,
+        pool="curated.training_snapshot",
         code_version=code_version,
         metadata={
             **column_schema(SNAPSHOT_COLUMNS),

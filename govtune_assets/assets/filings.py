@@ -8,8 +8,9 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
 
-from govtune_assets import extraction, provenance
+from govtune_assets import payloads, provenance
 from govtune_assets.assets.common import (
     FILINGS_GROUP,
     OWNERS,
@@ -19,7 +20,7 @@ from govtune_assets.assets.common import (
     counts_table,
     table_metadata,
 )
-from govtune_assets.edgar import FilingRecord, Progress, Skip
+from govtune_assets.edgar import FilingRecord, Progress, Skip, SkipReason
 from govtune_assets.keys import (
     RAW_FILINGS,
     RAW_JSON_PREFIX,
@@ -40,6 +41,8 @@ from unitydoor.vending import Grant
 
 PROGRESS_SECONDS = 5.0
 """Longest silence of a collecting run."""
+
+COLLECTING_SOURCES = ("govtune_assets/extraction", "govtune_assets/edgar", "govtune_assets/raw_zone.py")
 
 SHOWN_SKIPS = 50
 """Skipped filings that are listed by name in the UI."""
@@ -66,7 +69,7 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         partitions_def=FISCAL_YEARS,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
-        code_version=extraction.EXTRACTOR_VERSION,
+        code_version=payloads.source_digest(*COLLECTING_SOURCES),
         metadata={
             **column_schema(RAW_COLUMNS),
             **code_references("govtune_assets/edgar/__init__.py", "govtune_assets/extraction/__init__.py"),
@@ -80,6 +83,7 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
         year = int(context.partition_key)
         collection = edgar.collect(year, _Progress(context))
         filings, records = collection.filings, collection.records
+        _refuse_incomplete(year, collection.skips)
         if not filings:
             raise dg.Failure(
                 f"No filing of fiscal year {year} could be extracted from {settings.edgar_www_url}: "
@@ -127,7 +131,8 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         partitions_def=FISCAL_YEARS,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
-        code_version="1",
+        code_version=payloads.source_digest("govtune_assets/raw_table.py", "govtune_assets/raw_zone.py"),
+        pool="raw.risk_factors",
         metadata={
             **column_schema(RAW_COLUMNS),
             **code_references("govtune_assets/raw_table.py", "govtune_assets/raw_zone.py"),
@@ -144,11 +149,11 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
         records = RawZone(source.session(settings.region).client("s3"), settings.lake_bucket).read_year(year)
         version = provenance.digest_of_records(records)
         _refuse_changed_objects(context, version)
-        grants, delta_version = _write_year(door, settings, name, location, year, arrow_table(records))
+        grants, delta_version, size = _write_year(door, settings, name, location, year, arrow_table(records))
         accesses = [grant.record() for grant in (source, *grants)]
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(name=name, location=location, rows=len(records)),
+                **table_metadata(name=name, location=location, rows=len(records), size_bytes=size),
                 "delta_version": delta_version,
                 "accession_numbers": len({record["accession_number"] for record in records}),
                 "Access": access_table(accesses),
@@ -174,10 +179,11 @@ def _refuse_changed_objects(context: dg.AssetExecutionContext, version: str) -> 
 
 def _write_year(
     door: Catalog, settings: Settings, name: str, location: str, year: int, rows: pa.Table
-) -> tuple[list[Grant], int]:
-    """Replace the year's rows in one Delta commit; register the table when it is new."""
-    from deltalake import DeltaTable, write_deltalake
+) -> tuple[list[Grant], int, int]:
+    """Replace the year's rows in one Delta commit; register the table when it is new.
 
+    Returns the credentials, the table's new version, and the size of the year's files in bytes.
+    """
     exists = door.table_exists(name)
     grant = door.vend_table(name, "READ_WRITE") if exists else door.vend_path(location, "PATH_CREATE_TABLE")
     options = grant.storage_options(settings.region)
@@ -197,7 +203,12 @@ def _write_year(
         door.create_external_delta_table(
             name, location, from_spark_json(_with_comments(schema, comments), ("fiscal_year",))
         )
-    return [grant], table.version()
+    return [grant], table.version(), _bytes_of_year(table, year)
+
+
+def _bytes_of_year(table: DeltaTable, year: int) -> int:
+    files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return sum(file["size_bytes"] for file in files if file["partition.fiscal_year"] == year)
 
 
 def _with_comments(schema: str, comments: dict[str, str]) -> dict[str, Any]:
@@ -205,6 +216,17 @@ def _with_comments(schema: str, comments: dict[str, str]) -> dict[str, Any]:
     for field in struct["fields"]:
         field["metadata"] = {**field.get("metadata", {}), "comment": comments[field["name"]]}
     return struct
+
+
+def _refuse_incomplete(year: int, skips: Sequence[Skip]) -> None:
+    """What could not be downloaded may be there in a minute: a year without it would replace a whole one."""
+    failed = [skip for skip in skips if skip.reason is SkipReason.DOWNLOAD_FAILED]
+    if failed:
+        raise dg.Failure(
+            f"{len(failed)} downloads of fiscal year {year} failed, so the year was left as it is. Materialize it "
+            "again: what was fetched is in the cache.",
+            metadata={"Failed downloads": _skips_table(failed)},
+        )
 
 
 def _risk_factors(record: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from govtune_assets import gates, payloads, provenance
+from govtune_assets import gates, lineage, payloads, provenance
 from govtune_assets.assets.common import (
     OWNERS,
     access_table,
@@ -32,6 +32,8 @@ from train.files import folder_digest
 MAXIMUM_ADAPTER_BYTES = 8 * 2**30
 """An unpacked model.tar.gz larger than this is refused: it is not an adapter."""
 
+REGISTERING_SOURCES = tuple(f"govtune_assets/{name}.py" for name in ("registry", "lineage", "model_lineage"))
+
 ADAPTER_FILES = [
     ("adapter_model.safetensors", "file", "Weights of the LoRA update"),
     ("adapter_config.json", "file", "Rank, scale, targets and base model (peft)"),
@@ -47,7 +49,7 @@ def build_training_assets(settings: Settings, configuration: TrainingConfigurati
 
 
 def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.AssetsDefinition:
-    code_version = payloads.train_payload().digest
+    code_version = _code_version(settings, configuration)
 
     @dg.asset(
         key=adapter_key(configuration.name),
@@ -95,6 +97,9 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
             metadata={
                 "dagster/uri": completed.metadata["model_artifact"],
                 "dagster/row_count": int(report["rows_train"]),
+                "dagster/size_bytes": sagemaker.artifact_bytes(
+                    str(provenance.plain(completed.metadata["model_artifact"]))
+                ),
                 "Base and tuned": _comparison(report),
                 "Access": access_table(as_list(report["credentials"])),
                 "snapshot_version": snapshot.data_version,
@@ -107,6 +112,17 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
         )
 
     return lora_adapter
+
+
+def _code_version(settings: Settings, configuration: TrainingConfiguration) -> str:
+    """What decides an adapter beside its data: the payload's code, this configuration, image and base weights."""
+    decisive = [
+        payloads.train_payload().without("train/configs/").digest,
+        configuration.as_parameters(),
+        settings.training_image,
+        settings.base_model_uris.get(configuration.name, ""),
+    ]
+    return provenance.digest(decisive)[:16]
 
 
 def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.AssetsDefinition:
@@ -123,7 +139,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
         group_name=training_group(configuration.name),
         kinds={"databricks", "mlflow"},
         owners=OWNERS,
-        code_version="1",
+        code_version=payloads.source_digest(*REGISTERING_SOURCES),
         tags={"configuration": configuration.name},
         metadata={
             **column_schema(ADAPTER_FILES),
@@ -147,12 +163,14 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
             size = unpack(sagemaker.artifact(artifact), Path(folder))
             _refuse_changed_adapter(Path(folder), adapter)
             version, grant = registry.register(
-                name, Path(folder), source=artifact, description=_description(adapter.metadata), tags=tags
+                name,
+                Path(folder),
+                source=artifact,
+                description=_description(adapter.metadata),
+                tags=tags,
+                complete=lambda made: lineage.write(workspace, model_chain(settings, trained_from, name, made.version)),
             )
         chain = model_chain(settings, trained_from, name, version.version)
-        from govtune_assets import lineage
-
-        lineage.write(workspace, chain)
         return dg.MaterializeResult(
             metadata={
                 "model": name,
@@ -165,6 +183,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
                 "Tags": _tags_table(tags),
                 "adapter_version": adapter.data_version,
                 "lineage_edges": len(chain.edges),
+                "lineage": dg.MetadataValue.json(lineage.as_json(chain.edges)),
                 "Lineage": _lineage_table(chain),
                 "Access": access_table([grant.record()]),
             },

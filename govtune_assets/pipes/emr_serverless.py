@@ -1,17 +1,19 @@
 """Pipes client of EMR Serverless: dagster-aws's, with live messages and failures that say what happened.
 
-It differs from dagster-aws's client in three ways. Messages travel through S3 while the job runs, so that those of a
-failed job arrive too. A failure carries the service's state details. The job's dashboard is not asked for, since its
-address carries a token (API reference of GetDashboardForJobRun) that would stand in the run's log.
+It differs from dagster-aws's client in four ways. Context and messages travel through S3, so that no parameter stands
+on a command line and a failed job's messages arrive too. A job that can no longer be followed is cancelled. A failure
+carries the service's state details. The job's dashboard is not asked for, since its address carries a token (API
+reference of GetDashboardForJobRun) that would stand in the run's log.
 """
 
 import time
 from typing import Any
 
 import dagster as dg
-from dagster_aws.pipes import PipesEMRServerlessClient
+from botocore.exceptions import BotoCoreError, ClientError
+from dagster_aws.pipes import PipesEMRServerlessClient, PipesS3ContextInjector
 
-from govtune_assets.pipes.messages import PrefixedS3MessageReader
+from govtune_assets.pipes.messages import PIPES_PREFIX, PrefixedS3MessageReader
 
 TERMINAL = frozenset({"SUCCESS", "FAILED", "CANCELLED"})
 
@@ -34,6 +36,7 @@ class PipesGovernedSparkClient(PipesEMRServerlessClient):
     def __init__(self, *, emr: Any, s3: Any, bucket: str, run_id: str, poll_interval: float):
         super().__init__(
             client=emr,
+            context_injector=PipesS3ContextInjector(bucket=bucket, client=s3, key_prefix=f"{PIPES_PREFIX}/{run_id}/"),
             message_reader=PrefixedS3MessageReader(
                 bucket=bucket, client=s3, run_id=run_id, interval=min(poll_interval, 2.0)
             ),
@@ -44,6 +47,14 @@ class PipesGovernedSparkClient(PipesEMRServerlessClient):
         """Messages have arrived through S3 already: nothing is fetched from CloudWatch."""
 
     def _wait_for_completion(self, context: Any, start_response: Any) -> Any:
+        try:
+            return self._follow(context, start_response)
+        except (BotoCoreError, ClientError):
+            # The service cannot be asked any more: a job that nobody follows must not go on.
+            self._terminate(context, start_response)
+            raise
+
+    def _follow(self, context: Any, start_response: Any) -> Any:
         seen = ""
         while True:
             response = self.client.get_job_run(

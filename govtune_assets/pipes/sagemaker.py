@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
 from dagster import PipesClient, PipesSession, open_pipes_session
 from dagster._core.definitions.resource_annotation import TreatAsResourceParam
-from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 from dagster_aws.pipes import PipesS3ContextInjector
 
@@ -110,7 +110,8 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
             session.report_launched({"extras": {"training_job_arn": arn}})
             try:
                 job = self._wait(context, name)
-            except DagsterExecutionInterruptedError:
+            except BaseException:
+                # Interrupted, or the service could not be asked any more: a job that nobody follows must not go on.
                 self._stop(context, name)
                 raise
             if job["TrainingJobStatus"] != "Completed":
@@ -156,9 +157,13 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
             time.sleep(self._poll_interval)
 
     def _stop(self, context: dg.AssetExecutionContext, name: str) -> None:
-        if self._forward_termination:
-            context.log.warning(f"[pipes] run interrupted: stopping training job {name}")
+        if not self._forward_termination:
+            return
+        context.log.warning(f"[pipes] run interrupted: stopping training job {name}")
+        try:
             self._sagemaker.stop_training_job(TrainingJobName=name)
+        except (BotoCoreError, ClientError) as error:
+            context.log.error(f"[pipes] training job {name} could not be stopped ({error}); stop it by hand")
 
     def _failure(self, job: Mapping[str, Any]) -> TrainingJobFailed:
         name = job["TrainingJobName"]
@@ -170,6 +175,13 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
         )
 
     def _log_tail(self, name: str) -> str:
+        try:
+            return self._read_log_tail(name)
+        except ClientError as error:
+            # The reason of the failure matters more than its log: a job may fail before its log group exists.
+            return f"No log: {error.response['Error']['Code']}."
+
+    def _read_log_tail(self, name: str) -> str:
         streams = self._logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{name}/")
         if not streams["logStreams"]:
             return "The job wrote no log."

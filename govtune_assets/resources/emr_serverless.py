@@ -10,6 +10,8 @@ from govtune_assets.pipes.emr_serverless import PipesGovernedSparkClient
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.settings import Settings
 
+LOG_GROUP = "/aws/emr-serverless"
+
 
 class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Runs Spark jobs under the EMR role, which may read its code and its one secret, and no table."""
@@ -86,7 +88,7 @@ class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             "configurationOverrides": {
                 "monitoringConfiguration": {
                     "s3MonitoringConfiguration": {"logUri": f"s3://{self.work_bucket}/logs/emr/"},
-                    "cloudWatchLoggingConfiguration": {"enabled": True, "logGroupName": "/govtune/emr"},
+                    "cloudWatchLoggingConfiguration": {"enabled": True, "logGroupName": LOG_GROUP},
                 }
             },
         }

@@ -55,7 +55,15 @@ class SageMakerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
     def artifact(self, uri: str) -> bytes:
-        """The bytes of a job's model.tar.gz."""
-        bucket, key = uri.removeprefix("s3://").split("/", 1)
-        body: bytes = self.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        """The content of a job's model.tar.gz."""
+        body: bytes = self.aws.client("s3").get_object(**_place(uri))["Body"].read()
         return body
+
+    def artifact_bytes(self, uri: str) -> int:
+        """The size of a job's model.tar.gz."""
+        return int(self.aws.client("s3").head_object(**_place(uri))["ContentLength"])
+
+
+def _place(uri: str) -> dict[str, str]:
+    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    return {"Bucket": bucket, "Key": key}

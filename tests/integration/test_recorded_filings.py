@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from govtune_assets import provenance
-from govtune_assets.keys import EXAMPLES, RAW_FILINGS, SNAPSHOT, adapter_key
+from govtune_assets.keys import EXAMPLES, RAW_FILINGS, SNAPSHOT, adapter_key, model_key
 from tests.conftest import ROOT, start_cloud
 from tests.integration.conftest import Project, project_environment
 
@@ -30,16 +30,19 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def test_recorded_filings_become_a_registered_model(recorded: Project) -> None:
-    done = recorded.demo("--years", "2023", GOVTUNE_MINIMUM_ROUGE_GAIN="0")
-    # A few steps need not beat the base model on real text: that gate may close, nothing before it may.
-    text = done.stdout + done.stderr
-    assert done.returncode == 0 or "tuned_beats_base" in done.stderr, text[-4000:]
+    # A few steps need not beat the base model on real text, so that threshold is out of the way here.
+    done = recorded.demo("--years", "2023", GOVTUNE_MINIMUM_ROUGE_GAIN="-1")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    assert "gate lineage_complete: passed" in done.stdout
+    assert "document     http" in done.stdout and "paragraph    " in done.stdout
     with dg.DagsterInstance.from_config(recorded.env["DAGSTER_HOME"]) as instance:
         filings = provenance.latest(instance, RAW_FILINGS, "2023").metadata
         examples = provenance.latest(instance, EXAMPLES, "2023").metadata
         snapshot = provenance.latest(instance, SNAPSHOT).metadata
         adapter = provenance.latest(instance, adapter_key("quick")).metadata
+        model = provenance.latest(instance, model_key("quick")).metadata
     assert filings["filers"] >= 5 and filings["failed"] == 0
     assert examples["rows"] > 100 and examples["pii_left"] == 0
     assert min(snapshot["rows_by_split"].values()) > 0
+    assert model["model_version"] == 1
     assert adapter["loss_after"] < adapter["loss_before"]

@@ -82,6 +82,13 @@ def test_a_backfill_of_two_years_succeeds_and_its_checks_pass(
     runs = finished(instance, before, 2)
     assert {run.tags["dagster/asset_partition_range_start"] for run in runs} == {"2023", "2024"}
     assert all(run.status is dg.DagsterRunStatus.SUCCESS for run in runs)
+    check = dg.AssetCheckKey(RAW_TABLE, "accession_numbers_unique")
+    records = instance.event_log_storage.get_asset_check_execution_history(check, limit=10)
+    evaluated = [r for r in records if r.run_id in {run.run_id for run in runs} and r.partition]
+    assert {(r.partition, r.event.asset_check_evaluation.passed) for r in evaluated if r.event} == {
+        ("2023", True),
+        ("2024", True),
+    }
     page.goto(f"{ui}/assets/curated/risk_factor_examples?view=checks")
     for check in ("minimum_examples", "no_pii_left", "duplicate_share"):
         expect(page.get_by_text(check, exact=True).first).to_be_visible()
