@@ -10,6 +10,6 @@ class path Delta and `unitycatalog-hadoop` (`constraints/jars.lock`; docs/decisi
 pandas nor pyarrow is needed: rows go through built-in Spark functions and one plain Python UDF.
 
 How it is laid out: `jobs/` reads and writes; `examples` and `snapshot` are functions from DataFrame to DataFrame;
-`cleaning`, `pii`, `templates`, `split` and `merkle` are plain Python that needs no Spark. Nothing here imports
-Dagster, the orchestrator or the local cloud.
+`cleaning`, `pii`, `templates` and `split` are plain Python that needs no Spark. Nothing here imports Dagster, the
+orchestrator or the local cloud.
 """

@@ -1,7 +1,8 @@
 """Entry point of every Spark job on EMR Serverless: `spark-submit --py-files payload.zip entry.py`.
 
 Opens Pipes, runs the job that `extras["job"]` names, and reports its result. A failure is one readable line, in
-the driver's error output and in the message that Dagster gets; its traceback goes to the driver's log.
+the driver's error output and in the message that Dagster gets; its traceback goes to the driver's log. Parameters
+come and messages go through S3: the environment names their objects only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import boto3
-from dagster_pipes import PipesContext, PipesS3MessageWriter, open_dagster_pipes
+from dagster_pipes import PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
 
 from spark import extras
 from spark.errors import JobError
@@ -74,8 +75,11 @@ def report(pipes: PipesContext) -> None:
 
 def main() -> int:
     """Run under Pipes; return the exit status."""
+    s3 = boto3.client("s3")
     try:
-        with open_dagster_pipes(message_writer=PipesS3MessageWriter(client=boto3.client("s3"))) as pipes:
+        with open_dagster_pipes(
+            context_loader=PipesS3ContextLoader(client=s3), message_writer=PipesS3MessageWriter(client=s3)
+        ) as pipes:
             report(pipes)
     except JobFailed as failure:
         print(f"job failed: {failure}", file=sys.stderr)  # noqa: T201  the driver's error output is the job's

@@ -14,9 +14,9 @@ from pyspark.sql.types import IntegerType, StringType, StructField, StructType
 from spark import schemas
 from spark.cleaning import CLEANER_VERSION, Reason, clean, clean_line, normalised, reason_to_drop
 from spark.digests import row_digest
-from spark.merkle import row_digest as digest_of
 from spark.pii import scrub
 from spark.templates import Template
+from unitydoor.merkle import row_digest as digest_of
 
 IDENTITY = (
     "task",

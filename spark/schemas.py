@@ -53,4 +53,6 @@ SNAPSHOT = StructType(
         *_PLACE,
     ]
 )
-SNAPSHOT_COMMENT = "The frozen training set. A row's digest and the table's Merkle root are defined in spark/merkle.py."
+SNAPSHOT_COMMENT = (
+    "The frozen training set. A row's digest and the table's Merkle root are defined in unitydoor/merkle.py."
+)

@@ -69,7 +69,9 @@ class Emr:
             "extras": dict(extras),
         }
         messages = {"bucket": self._bucket, "key_prefix": prefix, "include_stdio_in_messages": True}
-        variables = {"DAGSTER_PIPES_CONTEXT": {"data": context}, "DAGSTER_PIPES_MESSAGES": messages}
+        where = {"bucket": self._bucket, "key": f"{prefix}-context.json"}
+        self._s3.put_object(Bucket=where["bucket"], Key=where["key"], Body=json.dumps(context).encode())
+        variables = {"DAGSTER_PIPES_CONTEXT": where, "DAGSTER_PIPES_MESSAGES": messages}
         parameters = [f"--py-files {archive}", submit]
         for name, value in variables.items():
             parameters.append(f"--conf spark.emr-serverless.driverEnv.{name}={encode_param(value)}")

@@ -19,9 +19,9 @@ from spark.digests import content_root, row_digest
 from spark.errors import JobError
 from spark.examples import IDENTITY
 from spark.jobs import examples, snapshot
-from spark.merkle import merkle_root
-from spark.merkle import row_digest as digest_of
 from spark.report import Report
+from unitydoor.merkle import merkle_root
+from unitydoor.merkle import row_digest as digest_of
 
 RAW, EXAMPLES, SNAPSHOT = "raw.risk_factors", "curated.risk_factor_examples", "curated.training_snapshot"
 COMMON = {"run_id": "run-1", "code_version": "code-1"}
@@ -180,6 +180,7 @@ def test_snapshot_of_two_years(made: Made, copied: FolderTables) -> None:
     splits = {(row["cik"], row["split"]) for row in rows.select("cik", "split").distinct().collect()}
     assert len(splits) == 6
     assert metadata["sample"]["cik"].isdigit()
+    assert not metadata["sample"].keys() & {"prompt", "completion"}
     assert made.snapshot.data_version == metadata["merkle_root"]
 
 

@@ -1,5 +1,8 @@
 """Identity by content: a row's digest, and the Merkle root over a table's rows. Plain Python, no Spark.
 
+It says how what comes through the door is identified: the job that freezes a table and the job that reads it hold
+the rows against one root. Both payloads ship this package, so the definition is in one place.
+
 The definition, so that any other reader of a table can repeat it:
 
 - A row's digest is the SHA-256 of its columns' canonical encodings, one after another in the stated order, as
