@@ -1,8 +1,8 @@
 """The rows: read at a pinned version, chosen, turned into tokens, and put in order.
 
 Rows come from the snapshot table through a credential that Unity Catalog vends for that table, or from a JSON
-lines file when the payload is used by hand. Everything here is deterministic: the same rows, configuration and
-tokenizer give the same batches.
+lines file when the payload is used by hand. Those of the table are held against the Merkle root that its gates
+passed. Everything here is deterministic: the same rows, configuration and tokenizer give the same batches.
 """
 
 from __future__ import annotations
@@ -17,13 +17,33 @@ from typing import Any, Literal, get_args
 
 from train.config import DataSection
 from train.job import JobError
+from unitydoor.merkle import merkle_root, row_digest
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-COLUMNS = ("example_id", "task", "prompt", "completion", "split", "cik", "accession_number", "fiscal_year")
-"""What training needs of `curated.training_snapshot`."""
+COLUMNS = (
+    "example_id",
+    "task",
+    "prompt",
+    "completion",
+    "split",
+    "cluster_id",
+    "cik",
+    "accession_number",
+    "fiscal_year",
+    "form_type",
+    "risk_factor_index",
+    "char_start",
+    "char_end",
+    "body_sha256",
+    "source_url",
+    "template_version",
+    "cleaner_version",
+)
+"""The columns of `curated.training_snapshot` in the table's order, which is that of a row's digest."""
 
+_BATCH_ROWS = 1024  # rows that are turned into Python objects at once
 _MEGABATCH = 16  # batches that are sorted by length together: little padding, and still a random order
 
 
@@ -116,24 +136,46 @@ def _json_row(text: str, *, source: str) -> Row:
     return parse_row(values, source=source)
 
 
-def read_snapshot(url: str, version: int, storage_options: Mapping[str, str]) -> list[Row]:
-    """Rows of the Delta table at `url`, exactly as they were in `version`.
+def read_snapshot(url: str, version: int, storage_options: Mapping[str, str], *, root: str) -> list[Row]:
+    """Rows of the Delta table at `url`, exactly as they were in `version`, if they are those of the Merkle root.
+
+    A version number says when a table was read, not what it held: who may write the table's files can put other
+    rows there under the same number. `root` is hex, by `unitydoor.merkle`'s definition over all columns.
 
     Raises:
-        JobError: the version is gone or the table lacks a column.
+        JobError: the version cannot be read, its columns are not those of a snapshot, or it holds other rows.
     """
+    where, rows, digests = f"{url} version {version}", [], []
+    for number, record in enumerate(_records(url, version, storage_options)):
+        digests.append(row_digest([record[column] for column in COLUMNS]))
+        rows.append(parse_row(record, source=f"{where}, row {number}"))
+    if (found := merkle_root(digests)) != root:
+        raise JobError(
+            f"the table at version {version} holds other rows than the snapshot whose gates passed: the Merkle root "
+            f"of the {len(rows)} rows of {url} is {found}, the gates passed {root}; find out who wrote to the "
+            f"table's files, then materialize the snapshot again"
+        )
+    return rows
+
+
+def _records(url: str, version: int, storage_options: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The rows of one version with all columns, a batch in memory at a time."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
         table = DeltaTable(url, version=version, storage_options=dict(storage_options))
-        present = {field.name for field in table.schema().fields}
-        if missing := [column for column in COLUMNS if column not in present]:
-            raise JobError(f"{url} version {version} lacks the columns {', '.join(missing)}")
-        records = table.to_pyarrow_table(columns=list(COLUMNS)).to_pylist()
-    except DeltaError as error:
+        present = tuple(field.name for field in table.schema().fields)
+        if present != COLUMNS:
+            raise JobError(
+                f"{url} version {version} does not have the columns of a snapshot in their order: it has "
+                f"{', '.join(present)}, not {', '.join(COLUMNS)}"
+            )
+        dataset = table.to_pyarrow_dataset()
+        for batch in dataset.to_batches(batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1):
+            yield from batch.to_pylist()
+    except (DeltaError, OSError) as error:
         raise JobError(f"cannot read version {version} of {url}: {error}") from error
-    return [parse_row(record, source=f"{url} version {version}, row {i}") for i, record in enumerate(records)]
 
 
 def rows_digest(rows: Iterable[Row]) -> str:

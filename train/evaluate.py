@@ -2,6 +2,9 @@
 
 The metrics subclass `evaluate.Metric` over rouge_score and sacrebleu: `evaluate.load` would fetch their code
 from a hub. Base and tuned model are the same weights with the adapter off and on.
+
+What is kept of an evaluation is figures. Prompts, references and what is generated from them are governed text, and
+the job's artifacts are read, and registered, by roles that have no rights on the table.
 """
 
 from __future__ import annotations
@@ -30,8 +33,20 @@ Progress = Callable[[str, Mapping[str, float]], None]
 _TEXTS = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
 
 
+_ROUGE = {"rouge1": "rouge_1", "rouge2": "rouge_2", "rougeL": "rouge_l"}  # rouge_score's names and ours
+
+
+def rouge_by_row(predictions: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:
+    """F-measures of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) with Porter stemming, 0 to 1, of each prediction."""
+    scorer = rouge_scorer.RougeScorer(list(_ROUGE), use_stemmer=True)
+    scores = [
+        scorer.score(reference, prediction) for prediction, reference in zip(predictions, references, strict=True)
+    ]
+    return [{key: score[kind].fmeasure for kind, key in _ROUGE.items()} for score in scores]
+
+
 class Rouge(evaluate.Metric):  # type: ignore[misc]
-    """Mean F-measures of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) with Porter stemming, 0 to 1."""
+    """Means of `rouge_by_row`."""
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
@@ -39,12 +54,8 @@ class Rouge(evaluate.Metric):  # type: ignore[misc]
         )
 
     def _compute(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-        kinds = {"rouge1": "rouge_1", "rouge2": "rouge_2", "rougeL": "rouge_l"}
-        scorer = rouge_scorer.RougeScorer(list(kinds), use_stemmer=True)
-        scores = [
-            scorer.score(reference, prediction) for prediction, reference in zip(predictions, references, strict=True)
-        ]
-        return {key: sum(score[kind].fmeasure for score in scores) / len(scores) for kind, key in kinds.items()}
+        scores = rouge_by_row(predictions, references)
+        return {key: sum(score[key] for score in scores) / len(scores) for key in _ROUGE.values()}
 
 
 class Bleu(evaluate.Metric):  # type: ignore[misc]
@@ -79,16 +90,18 @@ def evaluate_generation(
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Generate with the base model (adapter off) and the tuned one, and score both.
 
-    Returns scores as `<metric>_base` and `<metric>_tuned`, and a record of reference and both texts an example.
+    Returns scores as `<metric>_base` and `<metric>_tuned`, and for each example its id, its split and ROUGE under
+    both models, by which it can be found in the table by those who may read it (BLEU is a figure of a corpus). No
+    text is among them: see the module.
     """
     wanted = configuration.evaluation
     dtype = PRECISIONS[configuration.base_model.precision]
     references = [example.row.completion for example in examples]
     scores: dict[str, float] = {}
-    texts: dict[str, list[str]] = {}
+    rouge: dict[str, list[dict[str, float]]] = {}
     for name, adapter in (("base", model.disable_adapter()), ("tuned", nullcontext())):
         with adapter:
-            texts[name] = generate(
+            texts = generate(
                 model,
                 tokenizer,
                 examples,
@@ -97,18 +110,12 @@ def evaluate_generation(
                 dtype=dtype,
                 progress=_led_by(f"{name} model", progress),
             )
-        found = score(wanted.metrics, texts[name], references)
+        found = score(wanted.metrics, texts, references)
         scores.update({f"{metric}_{name}": value for metric, value in found.items()})
+        rouge[name] = rouge_by_row(texts, references)
     records = [
-        {
-            "example_id": example.row.example_id,
-            "cik": example.row.cik,
-            "accession_number": example.row.accession_number,
-            "reference": example.row.completion,
-            "base": base,
-            "tuned": tuned,
-        }
-        for example, base, tuned in zip(examples, texts["base"], texts["tuned"], strict=True)
+        {"example_id": example.row.example_id, "split": example.row.split, "base": base, "tuned": tuned}
+        for example, base, tuned in zip(examples, rouge["base"], rouge["tuned"], strict=True)
     ]
     return scores, records
 

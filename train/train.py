@@ -136,7 +136,7 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
     _progress("after training", {"validation_loss": loss_after, "tokens_per_second": result.tokens_per_second})
 
     # Evaluation.
-    scores, predictions = evaluate_generation(model, base.tokenizer, test, configuration, progress=_progress)
+    scores, by_row = evaluate_generation(model, base.tokenizer, test, configuration, progress=_progress)
     _progress("test split", scores)
 
     # Save.
@@ -164,7 +164,7 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
     )
     _write_json(folders.model / "metrics.json", {**metrics, "losses": result.losses})
     _write_json(folders.model / "attestation.json", record)
-    _write_lines(folders.model / "predictions.jsonl", predictions)
+    _write_lines(folders.model / "predictions.jsonl", by_row)
     LOG.info("adapter %s in %s", adapter, folders.model)
     job.report(
         {
@@ -205,7 +205,10 @@ def _identity(configuration: TrainingConfiguration, rows: str, base: str) -> str
 
 @contextmanager
 def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
-    """The job that Dagster Pipes describes; its rows are read with a credential vended for their table."""
+    """The job that Dagster Pipes describes.
+
+    Its rows are read with a credential vended for their table, and are those whose gates have passed.
+    """
     import boto3
     from dagster_pipes import (
         DAGSTER_PIPES_CONTEXT_ENV_VAR,
@@ -227,8 +230,9 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
         configuration = parse(extras["configuration"], source="job parameter configuration")
         model = _base_model(folders, configuration)
         grant = _vend(extras)
-        rows = read_snapshot(grant.url, int(extras["table_version"]), grant.storage_options())
-        LOG.info("read %d rows of %s version %s", len(rows), extras["table"], extras["table_version"])
+        version, root = int(extras["table_version"]), str(extras["merkle_root"])
+        rows = read_snapshot(grant.url, version, grant.storage_options(), root=root)
+        LOG.info("read %d rows of %s version %d; their Merkle root is %s", len(rows), extras["table"], version, root)
 
         def report(metadata: Mapping[str, Any], data_version: str) -> None:
             pipes.report_asset_materialization(metadata=_pipes_metadata(metadata), data_version=data_version)

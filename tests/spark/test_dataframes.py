@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from folder_tables import FolderTables
 from pyspark.sql import DataFrame, SparkSession
 from raw_rows import RAW_SCHEMA, Rows, corpus, factor, filing, paragraph
@@ -20,6 +21,7 @@ from spark.errors import JobError
 from spark.examples import IDENTITY
 from spark.jobs import examples, snapshot
 from spark.report import Report
+from train import data
 from unitydoor.merkle import merkle_root
 from unitydoor.merkle import row_digest as digest_of
 
@@ -182,6 +184,14 @@ def test_snapshot_of_two_years(made: Made, copied: FolderTables) -> None:
     assert metadata["sample"]["cik"].isdigit()
     assert not metadata["sample"].keys() & {"prompt", "completion"}
     assert made.snapshot.data_version == metadata["merkle_root"]
+
+
+def test_training_finds_the_same_root_over_the_same_columns(made: Made) -> None:
+    folder, version = made.folder / SNAPSHOT, made.snapshot.metadata["delta_version"]
+    there = [field.name for field in DeltaTable(folder, version=version).schema().fields]
+    assert tuple(there) == tuple(schemas.SNAPSHOT.names) == data.COLUMNS
+    rows = data.read_snapshot(str(folder), version, {}, root=made.snapshot.metadata["merkle_root"])
+    assert len(rows) == made.snapshot.metadata["rows"]
 
 
 def test_snapshot_does_not_depend_on_order_or_partitions(spark: SparkSession, made: Made, copied: FolderTables) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -22,30 +25,81 @@ from train.data import (
     training_order,
 )
 from train.job import JobError
+from unitydoor.merkle import merkle_root, row_digest
 
 DATA = DataSection(max_length=256)
 
 
-def snapshot_rows(count: int) -> pa.Table:
-    rows = [{**row, "task": "T1", "accession_number": "a", "fiscal_year": 2024} for row in make_rows(count)]
-    return pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in rows])
+NUMBERS = {"fiscal_year", "risk_factor_index", "char_start", "char_end"}
+SCHEMA = pa.schema([(name, pa.int32() if name in NUMBERS else pa.string()) for name in COLUMNS])
+
+
+def snapshot_rows(count: int) -> list[dict[str, Any]]:
+    """Rows with all columns; texts that are not ASCII, a large and a negative number, and a null."""
+    filled = {name: -7 if name in NUMBERS else f"\u00e9\U0001f600 {name}" for name in COLUMNS}
+    own = {"task": "T1", "fiscal_year": 2024, "char_end": 1_234_567, "cluster_id": None}
+    return [{**filled, **row, **own} for row in make_rows(count)]
+
+
+def write(path: Path, rows: list[dict[str, Any]], **options: Any) -> str:
+    """Write the Delta table and return its Merkle root."""
+    write_deltalake(path, pa.Table.from_pylist(rows, schema=SCHEMA), **options)
+    return merkle_root(row_digest([row[name] for name in COLUMNS]) for row in rows)
 
 
 def test_the_snapshot_is_read_at_its_pinned_version(tmp_path: Path) -> None:
-    write_deltalake(tmp_path / "t", snapshot_rows(10))
-    write_deltalake(tmp_path / "t", snapshot_rows(20), mode="overwrite")
-    assert len(read_snapshot(str(tmp_path / "t"), 0, {})) == 10
-    later = read_snapshot(str(tmp_path / "t"), 1, {})
+    first = write(tmp_path / "t", snapshot_rows(10))
+    second = write(tmp_path / "t", snapshot_rows(20)[::-1], mode="overwrite")
+    assert len(read_snapshot(str(tmp_path / "t"), 0, {}, root=first)) == 10
+    later = read_snapshot(str(tmp_path / "t"), 1, {}, root=second)
     assert len(later) == 20
     assert (later[0].fiscal_year, later[0].task) == (2024, "T1")
 
 
+def test_the_root_is_that_of_the_definition(tmp_path: Path) -> None:
+    # One row: SHA-256 of a leaf's prefix and the SHA-256 of `<code points>:<text>`, null being a hyphen.
+    (row,) = snapshot_rows(1)
+    text = "".join("-" if row[name] is None else f"{len(str(row[name]))}:{row[name]}" for name in COLUMNS)
+    root = hashlib.sha256(b"\x00" + hashlib.sha256(text.encode()).digest()).hexdigest()
+    write(tmp_path / "t", [row])
+    assert len(read_snapshot(str(tmp_path / "t"), 0, {}, root=root)) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"completion": "Something else."}, {"split": "test"}, {"char_start": None}, {"cleaner_version": "0"}]
+)
+def test_other_rows_than_the_gates_passed_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    rows = snapshot_rows(10)
+    passed = write(tmp_path / "passed", rows)
+    found = write(tmp_path / "t", [{**rows[0], **change}, *rows[1:]])
+    message = (
+        f"version 0 holds other rows than the snapshot whose gates passed: .* is {found}, the gates passed {passed}"
+    )
+    with pytest.raises(JobError, match=message):
+        read_snapshot(str(tmp_path / "t"), 0, {}, root=passed)
+    write(tmp_path / "less", rows[1:])
+    with pytest.raises(JobError, match="the 9 rows of"):
+        read_snapshot(str(tmp_path / "less"), 0, {}, root=passed)
+
+
 def test_a_version_or_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    write_deltalake(tmp_path / "t", snapshot_rows(10).drop_columns(["split"]))
-    with pytest.raises(JobError, match="version 0 lacks the columns split"):
-        read_snapshot(str(tmp_path / "t"), 0, {})
+    table = pa.Table.from_pylist(snapshot_rows(10), schema=SCHEMA)
+    write_deltalake(tmp_path / "less", table.drop_columns(["split"]))
+    swapped = [{"prompt": "completion", "completion": "prompt"}.get(name, name) for name in COLUMNS]
+    write_deltalake(tmp_path / "swapped", table.rename_columns(swapped))
+    for name in ("less", "swapped"):
+        with pytest.raises(JobError, match=f"{name} version 0 does not have the columns of a snapshot in their order"):
+            read_snapshot(str(tmp_path / name), 0, {}, root="")
     with pytest.raises(JobError, match="cannot read version 7"):
-        read_snapshot(str(tmp_path / "t"), 7, {})
+        read_snapshot(str(tmp_path / "less"), 7, {}, root="")
+
+
+def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
+    root = write(tmp_path / "t", snapshot_rows(10))
+    for file in (tmp_path / "t").glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(JobError, match=f"cannot read version 0 of {re.escape(str(tmp_path / 't'))}"):
+        read_snapshot(str(tmp_path / "t"), 0, {}, root=root)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def test_a_run_learns_and_leaves_all_that_is_needed(
 
     predictions = [json.loads(text) for text in (out / "model" / "predictions.jsonl").read_text().splitlines()]
     assert len(predictions) == 4
-    assert predictions[0].keys() >= {"example_id", "reference", "base", "tuned"}
+    assert {row["split"] for row in predictions} == {"test"}
+    mean = sum(row["tuned"]["rouge_l"] for row in predictions) / len(predictions)
+    assert mean == pytest.approx(found["rouge_l_tuned"])
 
     base = AutoModelForCausalLM.from_pretrained(tiny_llama)
     tuned = PeftModel.from_pretrained(base, out / "model" / "adapter")
@@ -64,6 +66,25 @@ def test_a_run_learns_and_leaves_all_that_is_needed(
     for definition in METRIC_DEFINITIONS:
         assert re.search(definition["Regex"], log), definition
     assert re.search(r"step 3/14 train_loss=\S+ learning_rate=\S+ gradient_norm=\S+ eta_seconds=\d", log)
+
+
+def test_no_text_of_the_table_stands_in_the_artifacts(run_training: RunTraining, tmp_path: Path) -> None:
+    rows = [{**row, "completion": f"{row['completion']} Aardvark.", "cik": "cik"} for row in make_rows(60)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "out"
+    assert run_training(out, rows=path, optimization={"max_steps": 1}) == 0
+
+    for line in (out / "model" / "predictions.jsonl").read_text().splitlines():
+        found = json.loads(line)
+        assert found.keys() == {"example_id", "split", "base", "tuned"}
+        for model in ("base", "tuned"):
+            assert found[model].keys() == {"rouge_1", "rouge_2", "rouge_l"}
+            assert all(isinstance(value, float) for value in found[model].values())
+    for file in (path for folder in ("model", "output") for path in (out / folder).rglob("*")):
+        if file.is_file():
+            content = file.read_bytes()
+            assert b"Aardvark" not in content and b"Write the subcaption" not in content, file
 
 
 def test_two_runs_give_the_same_adapter_bytes(run_training: RunTraining, tmp_path: Path) -> None:
