@@ -3,14 +3,14 @@
 # The first Python 3.11 on PATH; any other only gets as far as the doctor, which says what to install.
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo python3)
-EDGAR ?= sample
+EDGAR ?=
 FILINGS ?= ../shared/edgar
 CONTACT ?=
 
 RUN := .venv/bin/python
 TRAIN := .venv-train/bin/python
 CLOUD := $(RUN) -m localcloud
-SOURCE = --edgar '$(EDGAR)' $(if $(CONTACT),--contact '$(CONTACT)')
+SOURCE = $(if $(EDGAR),--edgar '$(EDGAR)') $(if $(CONTACT),--contact '$(CONTACT)')
 REPORTS := build/test-reports
 TYPED := govtune_assets spark train unitydoor localcloud tools
 UNIT := not integration and not browser and not shared
@@ -33,7 +33,8 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 		| while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 	@echo
-	@echo "  EDGAR=sample|live|FOLDER   source of filings for demo and up; live needs CONTACT='Name name@example.com'"
+	@echo "  EDGAR=sample|live|FOLDER   source of filings for demo and up; live needs CONTACT='Name name@example.com';"
+	@echo "                             default: what the state was made from, and sample for a new state"
 	@echo "  GOVTUNE_STATE=FOLDER       state of the local cloud (default .govtune)"
 	@echo "  GOVTUNE_AWS_PORT=N (4570), GOVTUNE_DATABRICKS_PORT (4571), GOVTUNE_EDGAR_PORT (4572), GOVTUNE_DAGSTER_PORT (3000)"
 

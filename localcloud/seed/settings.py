@@ -28,6 +28,8 @@ SIZES = {
     "GOVTUNE_SPARK_SUBMIT_PARAMETERS": "--conf spark.driver.memory=1g",
     "GOVTUNE_POLL_SECONDS": "0.5",
 }
+# Sizes and choices, for which the user's environment wins; addresses, names and identities are the local cloud's own.
+USER_CHOICES = frozenset(SIZES) | {"GOVTUNE_UNIVERSE", "GOVTUNE_EDGAR_REQUESTS_PER_SECOND", "GOVTUNE_EDGAR_USER_AGENT"}
 
 
 def product_settings(
@@ -70,14 +72,19 @@ def product_settings(
     }
 
 
+def with_user_choices(settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """The seeded settings, with the user's environment in place of those in USER_CHOICES; empty ones count as unset."""
+    return {**settings, **{name: value for name in sorted(USER_CHOICES) if (value := environment.get(name))}}
+
+
 def write_settings(path: Path, settings: Mapping[str, str]) -> None:
     """Writes `KEY=VALUE` lines.
 
-    Raises LocalCloudError on a value with a line break, which such a file cannot hold.
+    Raises LocalCloudError on a value with a line break or another control character, which such a file cannot hold.
     """
     for name, value in settings.items():
-        if "\n" in value or "\r" in value:
-            raise LocalCloudError(f"{name} holds a line break, which {path} cannot carry.")
+        if not value.isprintable():
+            raise LocalCloudError(f"{name} holds a line break or a control character, which {path} cannot carry.")
     write_private(path, "".join(f"{name}={value}\n" for name, value in settings.items()))
 
 

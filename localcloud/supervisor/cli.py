@@ -14,12 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from localcloud.seed.settings import read_settings
+from localcloud.seed.settings import read_settings, with_user_choices
 from localcloud.supervisor import instance
 from localcloud.supervisor.command import run_command
 from localcloud.supervisor.errors import LocalCloudError, Stopped
 from localcloud.supervisor.instance import Instance
 from localcloud.supervisor.layout import PROJECT_ROOT, EdgarSource, Layout, Ports
+from localcloud.supervisor.remembered import asked_for, change_of_source, choose
 from localcloud.supervisor.services import answers
 
 if TYPE_CHECKING:
@@ -74,13 +75,20 @@ def _add_state_option(parser: argparse.ArgumentParser) -> None:
 
 def _add_cloud_options(parser: argparse.ArgumentParser) -> None:
     _add_state_option(parser)
-    parser.add_argument("--edgar", default="sample", help="sample, live, or a folder in EDGAR's layout")
+    parser.add_argument(
+        "--edgar",
+        help="sample, live, or a folder in EDGAR's layout (default: that of the state; sample for a new one)",
+    )
     parser.add_argument("--companies", type=int, help="size of the sample corpus (default: all of it)")
     parser.add_argument("--contact", default="", help="name and e-mail address declared to the SEC")
 
 
 def _layout(options: argparse.Namespace) -> Layout:
     return Layout(options.state.expanduser().resolve())
+
+
+def _asked_for(options: argparse.Namespace) -> EdgarSource | None:
+    return asked_for(options.edgar, companies=options.companies, contact=options.contact)
 
 
 def _say(line: str) -> None:
@@ -115,7 +123,7 @@ def _cloud(options: argparse.Namespace) -> Iterator[Cloud]:
     from localcloud.supervisor.cloud import Cloud  # imports the clients of both clouds
 
     layout = _layout(options)
-    edgar = EdgarSource.parse(options.edgar, companies=options.companies, contact=options.contact)
+    edgar = choose(layout, _asked_for(options), contact=options.contact)
     layout.create()
     with (
         instance.claim(layout, edgar.describe()) as claim,
@@ -128,6 +136,8 @@ def _cloud(options: argparse.Namespace) -> Iterator[Cloud]:
             say=_say,
         ) as cloud,
     ):
+        if change := change_of_source(layout, edgar):
+            _say(change)
         yield cloud
 
 
@@ -154,7 +164,8 @@ def _up_detached(options: argparse.Namespace) -> int:
     if holder is not None:
         raise LocalCloudError(f"The local cloud of {layout.state} is already running (process {holder.pid}).")
     log = layout.logs / "supervisor.log"
-    command = [sys.executable, "-m", "localcloud", "up", "--state", str(layout.state), "--edgar", options.edgar]
+    command = [sys.executable, "-m", "localcloud", "up", "--state", str(layout.state)]
+    command += ["--edgar", options.edgar] if options.edgar is not None else []
     command += ["--contact", options.contact] if options.contact else []
     command += ["--companies", str(options.companies)] if options.companies is not None else []
     command += ["--no-dagster"] if options.no_dagster else []
@@ -245,12 +256,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _settings_of(holder: Instance, layout: Layout, options: argparse.Namespace) -> dict[str, str]:
-    """The settings of the running cloud, once it is ready.
+    """The settings of the running cloud, once it is ready, with what the user's environment chooses.
 
     Raises LocalCloudError when it serves other filings than asked for, or ends before it is ready.
     """
-    asked = EdgarSource.parse(options.edgar, companies=options.companies, contact=options.contact)
-    if holder.edgar != asked.describe():
+    asked = _asked_for(options)
+    if asked is not None and holder.edgar != asked.describe():
         raise LocalCloudError(
             f"The local cloud that is running serves EDGAR={holder.edgar}, not {asked.describe()}; "
             "`make down` stops it."
@@ -264,4 +275,4 @@ def _settings_of(holder: Instance, layout: Layout, options: argparse.Namespace) 
         current = instance.running(layout)
     if current is None:
         raise LocalCloudError(f"The local cloud ended while it was starting; see {layout.logs}.")
-    return read_settings(layout.settings)
+    return with_user_choices(read_settings(layout.settings), os.environ)

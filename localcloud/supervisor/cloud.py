@@ -20,13 +20,14 @@ from localcloud.seed.aws import AwsAccount, Root, seed_account
 from localcloud.seed.base_model import upload_base_model
 from localcloud.seed.credentials import AccessKey, CredentialFiles
 from localcloud.seed.grants import apply_declared_grants
-from localcloud.seed.settings import product_settings, write_settings
+from localcloud.seed.settings import product_settings, with_user_choices, write_settings
 from localcloud.seed.workspace import admin_client, seed_workspace
 from localcloud.supervisor import corpus
 from localcloud.supervisor.catalogue import Catalogue, clean_environment
 from localcloud.supervisor.errors import LocalCloudError
 from localcloud.supervisor.instance import Claim
 from localcloud.supervisor.layout import PROJECT_ROOT, EdgarSource, Layout, Ports
+from localcloud.supervisor.remembered import remember
 from localcloud.supervisor.services import RunningService, Service, check_port_free
 
 WATCH_SECONDS = 0.5
@@ -77,9 +78,9 @@ class Cloud:
         with self._seeding("databricks"):
             settings = self._seed(root, files, account)
         shutil.copyfile(DAGSTER_CONFIGURATION, self.layout.dagster_home / "dagster.yaml")
+        dagster = catalogue.dagster(settings)
+        self._end_orphaned_runs(dagster)
         if with_dagster:
-            dagster = catalogue.dagster(settings)
-            self._end_orphaned_runs(dagster)
             self._await(self._launch(dagster))
         return settings
 
@@ -120,7 +121,7 @@ class Cloud:
         self.say(f"{running.service.what} answers at {running.service.url}")
 
     def _end_orphaned_runs(self, dagster: Service) -> None:
-        """Runs that an earlier local cloud took down with it must not block the queue."""
+        """Runs that an earlier local cloud took down with it must block neither the queue nor a pool."""
         if not (self.layout.dagster_home / "history").exists():
             return
         done = subprocess.run(
@@ -159,10 +160,10 @@ class Cloud:
     def _seed(self, root: Root, files: CredentialFiles, account: AwsAccount) -> dict[str, str]:
         workspace = admin_client(self.ports.url("databricks"), files)
         principals = seed_workspace(workspace, root.client("secretsmanager"))
-        settings = product_settings(self.layout, self.ports, self.edgar, account, principals)
-        if universe := self.environment.get("GOVTUNE_UNIVERSE"):
-            settings["GOVTUNE_UNIVERSE"] = universe
+        seeded = product_settings(self.layout, self.ports, self.edgar, account, principals)
+        settings = with_user_choices(seeded, self.environment)
         write_settings(self.layout.settings, settings)
+        remember(self.layout, self.edgar)
         environment = {**clean_environment(self.environment), **settings}
         self.say(f"grants: {apply_declared_grants(environment, files)}")
         self.say(f"seeded: settings are in {self.layout.settings}")

@@ -79,6 +79,11 @@ class Layout:
         return self.state / "settings.env"
 
     @property
+    def edgar_source(self) -> Path:
+        """The source of filings that this state was made from."""
+        return self.state / "edgar-source.json"
+
+    @property
     def lock(self) -> Path:
         return self.state / "lock"
 

@@ -133,7 +133,7 @@ def test_a_command_runs_on_the_running_cloud(cloud: Cloud) -> None:
     corpus = ["--state", str(cloud.state), "--companies", "4"]
     done = localcloud("run", *corpus, "--", sys.executable, "-c", code)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (3, names.LAKE_BUCKET)
-    other = localcloud("run", "--state", str(cloud.state), "--", "true")
+    other = localcloud("run", "--state", str(cloud.state), "--edgar", "sample", "--", "true")
     assert other.returncode == 1
     assert "serves EDGAR=sample (4 companies), not sample" in other.stderr
 
@@ -151,8 +151,11 @@ def test_a_life_of_stops_and_kills(tmp_path: Path) -> None:
     finally:
         first.stop()
 
-    second = start_cloud(state, "--companies", "2")
+    second = start_cloud(state)
     try:
+        record = instance.read(Layout(state))
+        assert record is not None
+        assert record.edgar == "sample (2 companies)"
         kept = ("GOVTUNE_PRINCIPAL_LOADER", "GOVTUNE_EMR_APPLICATION_ID", "GOVTUNE_KMS_KEY_ARN")
         assert {name: second.env[name] for name in kept} == {name: first.env[name] for name in kept}
         assert {path.name: path.read_bytes() for path in (state / "credentials").iterdir()} == credentials
@@ -164,8 +167,9 @@ def test_a_life_of_stops_and_kills(tmp_path: Path) -> None:
     finally:
         second.stop()
 
-    third = start_cloud(state, "--companies", "2")
+    third = start_cloud(state, "--companies", "3")
     try:
+        assert "made from sample (2 companies); now serving sample (3" in state.with_suffix(".log").read_text()
         record = instance.read(Layout(state))
         assert record is not None
         (edgar,) = [service for service in record.services if service.name == "edgar"]
