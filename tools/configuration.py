@@ -36,8 +36,10 @@ Dagster. Their own options:
 | `GOVTUNE_EDGAR_PORT` | 4572 | port of the EDGAR replica |
 | `GOVTUNE_DAGSTER_PORT` | 3000 | port of the Dagster UI |
 
-`make demo EDGAR=sample` (default) serves the project's fictional companies, `EDGAR=<folder>` any folder in EDGAR's
-layout, `EDGAR=live CONTACT='Name name@example.com'` the SEC itself.
+`make demo EDGAR=sample` serves the project's fictional companies, `EDGAR=<folder>` any folder in EDGAR's layout,
+`EDGAR=live CONTACT='Name name@example.com'` the SEC itself. Without `EDGAR` a state keeps the source that it was made
+from; a new one starts with the fictional companies. Sizes and choices that you set in your environment win over the
+local cloud's.
 
 ## Production
 
