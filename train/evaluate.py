@@ -42,7 +42,7 @@ def rouge_by_row(predictions: Sequence[str], references: Sequence[str]) -> list[
     scores = [
         scorer.score(reference, prediction) for prediction, reference in zip(predictions, references, strict=True)
     ]
-    return [{key: score[kind].fmeasure for kind, key in _ROUGE.items()} for score in scores]
+    return [{key: float(score[kind].fmeasure) for kind, key in _ROUGE.items()} for score in scores]
 
 
 class Rouge(evaluate.Metric):  # type: ignore[misc]
