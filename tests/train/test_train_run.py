@@ -241,6 +241,14 @@ def test_a_failure_is_one_readable_line(
     assert message in failure(tmp_path / "out")
 
 
+def test_a_full_disk_is_said(run_training: RunTraining, tmp_path: Path) -> None:
+    model = tmp_path / "out" / "model"
+    model.mkdir(parents=True)
+    (model / "metrics.json").symlink_to("/dev/full")
+    assert run_training(tmp_path / "out", optimization={"max_steps": 1}) == 1
+    assert "No space left on device" in failure(tmp_path / "out")
+
+
 def test_an_unsupported_family_and_missing_weights_are_refused(
     run_training: RunTraining, tmp_path: Path, tiny_llama: Path
 ) -> None:
