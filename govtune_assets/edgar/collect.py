@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from govtune_assets.edgar.cache import Entry
 from govtune_assets.edgar.client import EdgarClient
@@ -57,6 +58,15 @@ def collect(
     # A run may be executed inside somebody's event loop, where no second one may start: it gets a thread of its own.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, collecting).result()
+
+
+def _workers(number: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        number,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=worker.start,
+        initargs=(os.getpid(),),
+    )
 
 
 def _in_event_loop() -> bool:
@@ -206,19 +216,25 @@ class _Collector:
                 if self._pool is pool:
                     pool.shutdown(wait=False)
                     self._pool = None
-                raise
+                found = await self._extract_alone(*arguments)
         self._extractions += 1
         self._cpu += found.cpu_seconds
         return found
 
+    async def _extract_alone(self, body: Path, digest: str, form_type: str, cache: Path) -> worker.Extracted:
+        """Once more, with a worker to itself: a document that ends its worker breaks the pool of those beside it.
+
+        Raises BrokenProcessPool where it was this document.
+        """
+        pool = _workers(1)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, worker.run, body, digest, form_type, cache)
+        finally:
+            pool.shutdown(wait=False)
+
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=worker.start,
-                initargs=(os.getpid(),),
-            )
+            self._pool = _workers(self._workers)
         return self._pool
 
     def _place(self, filing: Filing, entry: Entry, year_end: date | None, found: worker.Extracted) -> None:

@@ -298,6 +298,26 @@ def _break_on_bbb(path: Path, sha256: str, form_type: str, cache_dir: Path) -> w
     return _RUN(path, sha256, form_type, cache_dir)
 
 
+def test_a_filing_that_ends_its_worker_takes_no_other_along(
+    folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, ticker in enumerate(("AAA", "BBB", "CCC", "DDD", "EEE"), start=1):
+        body = "<p>Worse than all others.</p>" if ticker == "BBB" else f"<p>Sound {ticker}.</p>"
+        folder.filing(folder.company(number, ticker), document(body=body))
+    monkeypatch.setattr(worker, "run", _exit_on_bbb)
+    collection = collect(source(replica(folder.root)), 2023)
+    statuses = {record["ticker"]: record["status"] for record in collection.records}
+    assert statuses == {"AAA": "full", "BBB": "failed", "CCC": "full", "DDD": "full", "EEE": "full"}
+    assert [skip.company.ticker for skip in collection.skips] == ["BBB"]
+
+
+def _exit_on_bbb(path: Path, sha256: str, form_type: str, cache_dir: Path) -> worker.Extracted:
+    if b"Worse than all others" in path.read_bytes():
+        os._exit(1)
+    time.sleep(0.5)  # long enough to be at work when the neighbour's worker ends
+    return _RUN(path, sha256, form_type, cache_dir)
+
+
 _RUN = worker.run
 
 
