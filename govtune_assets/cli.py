@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from govtune_assets import settings_file
 from govtune_assets.settings import Settings
 
 LOCAL_CLOUD = {"up": "start", "down": "stop", "status": "show"}
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _local_cloud(words)
     arguments = _parser().parse_args(words)
     try:
+        settings_file.adopt(os.environ)
         return int(arguments.run(arguments))
     except Exception as error:
         if not _mendable(error):
@@ -36,9 +38,11 @@ def _mendable(error: Exception) -> bool:
     from govtune_assets.edgar import EdgarError
     from govtune_assets.trace import NotTraceable
     from unitydoor.privileges import Refused
+    from unitydoor.secrets import SecretUnusable
     from unitydoor.transport import CatalogError
 
-    known = (DemoFailed, EdgarError, NotTraceable, Refused, CatalogError, DatabricksError, ValueError, OSError)
+    own = (DemoFailed, EdgarError, NotTraceable, Refused, SecretUnusable, CatalogError)
+    known = (*own, DatabricksError, ValueError, OSError)
     return isinstance(error, known)
 
 

@@ -41,6 +41,9 @@ Dagster. Their own options:
 from; a new one starts with the fictional companies. Sizes and choices that you set in your environment win over the
 local cloud's.
 
+Commands typed by hand (`govtune trace …`, `govtune promote …`) read that file by themselves, from `.govtune/` or where
+`GOVTUNE_SETTINGS_FILE` says, unless the shell points at a workspace already.
+
 ## Production
 
 Set at least: `GOVTUNE_DATABRICKS_HOST`, `GOVTUNE_CATALOG`, `GOVTUNE_LAKE_BUCKET`, `GOVTUNE_WORK_BUCKET`,

@@ -46,7 +46,10 @@ def load_principal(secret_id: str, *, client: Any = None) -> ServicePrincipal:
             "needs secretsmanager:GetSecretValue on it (and kms:Decrypt on its key)"
         ) from None
     except BotoCoreError as error:
-        raise SecretUnusable(f"Secrets Manager could not be asked for {secret_id!r}: {type(error).__name__}") from None
+        raise SecretUnusable(
+            f"Secrets Manager could not be asked for {secret_id!r} ({type(error).__name__}): "
+            "check this process's AWS credentials, region and endpoint"
+        ) from None
     return _parse(secret_id, text)
 
 
