@@ -5,6 +5,9 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo python3)
 EDGAR ?=
 FILINGS ?= ../shared/edgar
+PROPERTIES := tests/extraction/test_extract_fuzz.py tests/unitydoor/test_merkle.py tests/spark/test_split.py \
+	tests/spark/test_cleaning.py tests/localcloud/databricks/test_locations.py \
+	tests/localcloud/databricks/test_privilege_rules.py tests/localcloud/aws/test_aws_policy.py
 CONTACT ?=
 
 RUN := .venv/bin/python
@@ -35,6 +38,7 @@ help: ## list the targets
 	@echo
 	@echo "  EDGAR=sample|live|FOLDER   source of filings for demo and up; live needs CONTACT='Name name@example.com';"
 	@echo "                             default: what the state was made from, and sample for a new state"
+	@echo "  FILINGS=FOLDER             recorded filings with their truth, for verify (default $(FILINGS))"
 	@echo "  GOVTUNE_STATE=FOLDER       state of the local cloud (default .govtune)"
 	@echo "  GOVTUNE_AWS_PORT=N (4570), GOVTUNE_DATABRICKS_PORT (4571), GOVTUNE_EDGAR_PORT (4572), GOVTUNE_DAGSTER_PORT (3000)"
 
@@ -61,7 +65,8 @@ test: doctor-test environments payloads lint types definitions ## all that CI ru
 fast: lint types ## lint, types and the tests that start no cloud: one turn of the loop, under a minute
 	@$(RUN) -m pytest -q -x -n 2 -m '$(UNIT)' tests --ignore=tests/train
 
-verify: environments ## the long proofs: extraction of recorded filings against their truth (FILINGS=FOLDER)
+verify: environments payloads ## the long proofs: property tests at length, recorded filings against their truth
+	@$(RUN) -m pytest -q --hypothesis-profile=thorough --timeout=3600 $(PROPERTIES)
 	@test -f '$(FILINGS)/truth.json' || { echo "verify: no recorded filings with truth.json in $(FILINGS);" \
 		"name their folder: make verify FILINGS=FOLDER" >&2; exit 1; }
 	@PYTHONPATH=. $(RUN) benchmarks/extraction.py '$(FILINGS)'

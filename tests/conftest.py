@@ -14,6 +14,13 @@ from pathlib import Path
 
 import pytest
 
+try:
+    from hypothesis import settings
+except ImportError:  # the training environment has no property tests
+    pass
+else:
+    settings.register_profile("thorough", max_examples=5000, deadline=None)
+
 ROOT = Path(__file__).resolve().parent.parent
 SMALLEST_CORPUS = 4
 READY_SECONDS = 300

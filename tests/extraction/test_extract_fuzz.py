@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from govtune_assets.extraction import Section, Status, extract_with_facts
 
+USUAL = settings().max_examples
+"""100, and more where the profile `thorough` is chosen (`make verify`)."""
+
 FRAGMENTS = [
     "<p>", "</p>", "<div>", "</div>", "<b>", "</b>", "<i>", "<u>", "<br>", "<hr style='page-break-after:always'>",
     "<table>", "<tr>", "<td>", "</td>", "</tr>", "</table>", "<pre>", "</pre>", "<ix:header>", "</ix:header>",
@@ -33,13 +36,13 @@ def check(document: bytes, form: str) -> Section:
     return section
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * USUAL // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=400), st.sampled_from(["10-K", "10-Q", ""]))
 def test_random_bytes(document: bytes, form: str) -> None:
     check(document, form)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4 * USUAL, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=8), max_size=60), st.sampled_from(["10-K", "10-Q"]))
 def test_random_markup(pieces: list[str], form: str) -> None:
     check("".join(pieces).encode("utf-8", "surrogatepass"), form)
