@@ -93,6 +93,16 @@ class Demo:
         self._say(f"{_title(key, year)}: materializing …")
         self._run(dg.AssetSelection.assets(key), key, year)
 
+    def gates(self) -> tuple[int, int]:
+        """Newest finished evaluation of every check and partition: how many passed, of how many."""
+        newest: dict[tuple[dg.AssetCheckKey, str | None], bool] = {}
+        for key in self._definitions.resolve_asset_graph().asset_check_keys:
+            for record in self._instance.event_log_storage.get_asset_check_execution_history(key, limit=HISTORY):
+                evaluation = record.event.asset_check_evaluation if record.event else None
+                if evaluation is not None:
+                    newest.setdefault((key, record.partition), evaluation.passed)
+        return sum(newest.values()), len(newest)
+
     def _gates_passed(self, key: dg.AssetKey, year: str | None) -> bool:
         checks = self._definitions.resolve_asset_graph().get_check_keys_for_assets({key})
         version = provenance.latest(self._instance, key, year).data_version
@@ -141,7 +151,9 @@ def _reason(result: Any) -> str:
     return "; ".join(f"gate {check.check_name}: {check.description}" for check in failed) or "see the run's log"
 
 
-def summary(instance: dg.DagsterInstance, settings: Settings, years: Sequence[str], configuration: str) -> list[str]:
+def summary(
+    instance: dg.DagsterInstance, settings: Settings, years: Sequence[str], configuration: str, passed_gates: str
+) -> list[str]:
     """What the materializations of `years` and of `configuration` recorded, for a person to read."""
     adapter = provenance.latest(instance, adapter_key(configuration))
     model = provenance.latest(instance, model_key(configuration))
@@ -153,12 +165,11 @@ def summary(instance: dg.DagsterInstance, settings: Settings, years: Sequence[st
         lines.append(f"  {key.to_user_string():34}" + "".join(f"{count:>12}" for count in counts))
     splits = as_dict(snapshot.metadata["rows_by_split"])
     lines.append(f"  {SNAPSHOT.to_user_string():34}{snapshot.metadata['dagster/row_count']:>12}   {_listing(splits)}")
-    passed, total = _gates(instance)
     measures = adapter.metadata
     return [
         *lines,
         "",
-        f"gates passed      {passed} of {total}",
+        f"gates passed      {passed_gates}",
         f"validation loss   {float(measures['loss_before']):.3f} before, {float(measures['loss_after']):.3f} after",
         f"ROUGE-L           {float(measures['rouge_l_base']):.3f} base, {float(measures['rouge_l_tuned']):.3f} tuned, "
         "on companies that the model never saw",
@@ -172,17 +183,6 @@ def summary(instance: dg.DagsterInstance, settings: Settings, years: Sequence[st
 
 def _listing(counts: dict[str, Any]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-
-
-def _gates(instance: dg.DagsterInstance) -> tuple[int, int]:
-    """Newest finished evaluation of every check and partition: how many passed, of how many."""
-    newest: dict[tuple[dg.AssetCheckKey, str | None], bool] = {}
-    for key in build_defs().resolve_asset_graph().asset_check_keys:
-        for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=HISTORY):
-            evaluation = record.event.asset_check_evaluation if record.event else None
-            if evaluation is not None:
-                newest.setdefault((key, record.partition), evaluation.passed)
-    return sum(newest.values()), len(newest)
 
 
 def run_demo(years: Sequence[str], configuration: str) -> int:
@@ -199,9 +199,10 @@ def run_demo(years: Sequence[str], configuration: str) -> int:
     warnings.simplefilter("ignore", dg.BetaWarning)
     warnings.simplefilter("ignore", dg.PreviewWarning)
     with dg.DagsterInstance.get() as instance:
-        Demo(instance, settings).run(years, configuration)
-        passed, total = _gates(instance)
-        lines = summary(instance, settings, years, configuration)
+        demo = Demo(instance, settings)
+        demo.run(years, configuration)
+        passed, total = demo.gates()
+        lines = summary(instance, settings, years, configuration, f"{passed} of {total}")
         example = provenance.latest(instance, SNAPSHOT).metadata["sample"]
     catalog = UnityCatalogResource.from_settings(settings, AwsResource(region=settings.region))
     traced = trace(catalog.door("auditor"), settings, str(as_dict(example)["example_id"]))

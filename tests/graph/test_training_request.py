@@ -10,7 +10,7 @@ from govtune_assets.training_job import TrainingRequest, build
 from train.config import load_all
 
 ROLE = "arn:aws:iam::123456789012:role/training"
-REQUEST = TrainingRequest(name="govtune-x-0", source_uri="s3://work/code/train/0/sourcedir.tar.gz", run_id="run")
+REQUEST = TrainingRequest(name="govtune-x-0", source_uri="s3://bucket/code/train/0/sourcedir.tar.gz", run_id="run")
 
 
 @pytest.mark.parametrize("name", sorted(load_all()))
@@ -20,7 +20,7 @@ def test_every_configuration_makes_a_valid_request(name: str) -> None:
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/0",
         subnets=("subnet-0",),
         security_groups=("sg-0",),
-        base_model_uris={name: "s3://work/models/x/"},
+        base_model_uris={name: "s3://bucket/models/x/"},
     )
     params = build(settings, load_all()[name], REQUEST)
     client = boto3.client("sagemaker", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
