@@ -301,9 +301,9 @@ class _Collector:
         self._records = list(latest.values())
 
     def _paused(self, left: float) -> None:
-        self._report(f"the source asks for fewer requests: paused, {left:.0f} s left")
+        self._report(f"the source asks for fewer requests: paused, {left:.0f} s left", left)
 
-    def _report(self, message: str = "") -> None:
+    def _report(self, message: str = "", paused: float | None = None) -> None:
         now = time.monotonic()
         if not message and now - self._reported < _REPORT_EVERY:
             return
@@ -311,7 +311,7 @@ class _Collector:
         rate = self._done / max(now - self._began, 1e-9)
         known = self._companies_left == 0 and rate > 0
         eta = (self._total - self._done) / rate if known else None
-        self._on_progress(Progress(self._done, self._total, rate, eta, message))
+        self._on_progress(Progress(self._done, self._total, rate, eta, message, paused))
 
     def _stats(self, companies: int) -> Stats:
         seconds = time.monotonic() - self._began

@@ -160,7 +160,7 @@ class Progress:
     """How far a collection is.
 
     `rate` is filings a second, `eta` the seconds left (None while the total still grows); `message` is empty but for
-    events, such as a pause.
+    events, such as a pause. `paused` is the seconds left of a pause that the source asked for, None outside of one.
     """
 
     done: int
@@ -168,11 +168,17 @@ class Progress:
     rate: float
     eta: float | None
     message: str = ""
+    paused: float | None = None
+
+    @property
+    def left(self) -> int:
+        """Filings that are known of and not done."""
+        return self.total - self.done
 
     def __str__(self) -> str:
-        left = "" if self.eta is None else f", {self.eta:.0f} s left"
+        time_left = "" if self.eta is None else f", {self.eta:.0f} s left"
         event = f": {self.message}" if self.message else ""
-        return f"{self.done} of {self.total} filings, {self.rate:.1f} a second{left}{event}"
+        return f"{self.done} of {self.total} filings, {self.left} left, {self.rate:.1f} a second{time_left}{event}"
 
 
 OnProgress = Callable[[Progress], None]
