@@ -1,4 +1,4 @@
-"""The labelled captions: well formed, enough of them, in step with the recorded text where it is beside the checkout."""
+"""The labelled captions: well formed, enough, and in step with the recorded text where it is beside the checkout."""
 
 import json
 from collections import Counter
