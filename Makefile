@@ -92,11 +92,13 @@ clean: ## stop the local cloud; remove its state, the environments and the cache
 	@if test -x $(RUN); then $(CLOUD) down; fi
 	rm -rf .venv .venv-train .cache .govtune build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-constraints: ## resolve the versions of both environments anew
+constraints: ## resolve the versions of all environments anew
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--custom-compile-command 'make constraints' constraints/orchestrator.in -o constraints/orchestrator.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --override constraints/training-overrides.txt \
 		--custom-compile-command 'make constraints' constraints/training.in -o constraints/training.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--custom-compile-command 'make constraints' constraints/benchmarks.in -o constraints/benchmarks.txt
 
 python:
 	@command -v $(PYTHON) >/dev/null || { echo "doctor: Python is not installed. Mend: install Python 3.11" \

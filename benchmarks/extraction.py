@@ -1,50 +1,82 @@
-"""Extraction of recorded filings against their truth: for companies that the rules were tuned on, and for the others.
+"""Extraction of recorded filings against their truth, beside the best public tools.
 
-    python benchmarks/extraction.py FOLDER [--part tuned|held-out|all] [--verbose] [--out FILE.jsonl]
+    python benchmarks/extraction.py FOLDER [--part tuned|held-out|all] [--side-by-side] [--verbose]
 
 FOLDER holds filings in EDGAR's layout with `manifest.json`, `truth.json` and `truth/`. A company is held out where the
-SHA-256 of its ten-digit CIK is divisible by three; the rules were made without a look at those. A filing is right at
-token F1 >= .98 and 5-gram F1 >= .95; a text below 300 tokens at full recall with at most 12 tokens more; an absent item
-where nothing was found.
+SHA-256 of its ten-digit CIK is divisible by three; the rules were made without a look at those, and --verbose names no
+filing of theirs. With --side-by-side the same filings go to edgartools and edgar-itemize too, each tool in a process of
+its own, filing after filing in turn; their environment, `.cache/benchmark-venv`, is built from
+`constraints/benchmarks.txt`.
 """
 
 import argparse
-import hashlib
-import html
 import json
-import re
+import os
 import statistics
-import time
-from collections import Counter
+import subprocess
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from govtune_assets.extraction import Section, extract
+from benchmarks.extraction_scoring import Filing, Score, read_filings, score
+from tools import bootstrap
 
-_OWN_HEADING = re.compile(r"^(?:part (?:i|ii) )?(?:item )?(?:1 ?a )?(?:risk factors )?")
-_FURNITURE = re.compile(r"^\W*(?:\d{1,3}|table of contents|.{0,60}form 10-[kq]\W*\d{1,3})\W*$", re.I)
-_EXCEPT_TEXT = ("absent", "not_applicable")
-_SHORT, _SLACK = 300, 12
+ROOT = Path(__file__).resolve().parent.parent
+TOOL_PROGRAM = ROOT / "benchmarks" / "extraction_tools.py"
+OURS, REFERENCE = "govtune", "edgartools"
+PEERS = (REFERENCE, "edgar-itemize")
 
 
 @dataclass(frozen=True)
 class Result:
-    """One filing's score. `covered` is the share of a full section's characters that are under a subcaption."""
+    """One tool's answer for one filing, with its score."""
 
-    row: dict[str, Any]
-    section: Section
-    right: bool
-    f1: float
-    cpu_seconds: float
-    furniture: int | None
-    covered: float | None
+    filing: Filing
+    answer: dict[str, Any]
+    score: Score
+
+    @property
+    def covered(self) -> float | None:
+        """The share of a full section's characters that are under a subcaption."""
+        if self.score.furniture is None or not self.answer["text"]:
+            return None
+        captioned = [factor for factor in self.answer["risk_factors"] if factor["subcaption"]]
+        characters: int = sum(f["end"] - f["start"] + len(f["subcaption"]) for f in captioned)
+        return characters / len(self.answer["text"])
 
 
-def is_held_out(cik: str) -> bool:
-    """Whether a company was set aside before the rules were made."""
-    return int(hashlib.sha256(cik.zfill(10).encode()).hexdigest(), 16) % 3 == 0
+class Tool:
+    """An extractor in a process of its own."""
+
+    def __init__(self, name: str, interpreter: Path) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [str(interpreter), str(TOOL_PROGRAM), name],
+            cwd=ROOT,
+            env=os.environ | {"EDGAR_IDENTITY": "Benchmark benchmark@example.com"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def extract(self, filing: Filing) -> Result:
+        """The answer for one filing; RuntimeError where the process ended instead."""
+        row = {"path": str(filing.path), "form": filing.form, "cik": filing.cik, "filed": filing.filed}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(row) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended at {filing.id} with exit code {self._process.wait()}")
+        answer = json.loads(line)
+        return Result(filing, answer, score(answer["text"] or "", filing))
+
+    def close(self) -> None:
+        """Let the process end."""
+        self._process.communicate()
 
 
 def main() -> None:
@@ -52,89 +84,99 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--part", choices=("tuned", "held-out", "all"), default="all")
-    parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("--out", type=Path, help="write the extracted texts as JSON lines")
+    parser.add_argument("--side-by-side", action="store_true", help="run edgartools and edgar-itemize too")
+    parser.add_argument("--verbose", action="store_true", help="a line for each filing that was tuned on")
     arguments = parser.parse_args()
-    truth = {row["id"]: row for row in json.loads((arguments.folder / "truth.json").read_text())}
-    rows = json.loads((arguments.folder / "manifest.json").read_text())
-    chosen = [row for row in rows if arguments.part in ("all", "held-out" if is_held_out(row["cik"]) else "tuned")]
-    results = [score(arguments.folder, row, truth[row["id"]]) for row in chosen]
-    if arguments.out:
-        write(arguments.out, results)
+    filings = [f for f in read_filings(arguments.folder) if arguments.part in ("all", part_of(f))]
+    results = run(filings, PEERS if arguments.side_by_side else ())
     for part in ("tuned", "held-out"):
-        of_part = [result for result in results if is_held_out(result.row["cik"]) == (part == "held-out")]
-        if of_part:
-            report(part, of_part, truth, verbose=arguments.verbose)
+        if of_part := [result for result in results[OURS] if part_of(result.filing) == part]:
+            report(part, of_part, verbose=arguments.verbose)
+    if arguments.side_by_side:
+        print_table(results)
 
 
-def score(folder: Path, row: dict[str, Any], truth: dict[str, Any]) -> Result:
-    """Extract one filing and compare it with its truth."""
-    document = (folder / row["path"]).read_bytes()
-    before = time.process_time()
-    section = extract(document, row["form"])
-    spent = time.process_time() - before
-    text = section.text or ""
-    found = _tokens(text)
-    if truth["text"] is None or truth["status"] in _EXCEPT_TEXT:
-        return Result(row, section, not found, float(not found), spent, None, None)
-    expected = _tokens((folder / truth["text"]).read_text())
-    recall, f1 = _overlap(found, expected)
-    _, five = _overlap(_grams(found), _grams(expected))
-    short = len(expected) < _SHORT and recall >= 0.99 and len(found) - len(expected) <= _SLACK
-    right = (f1 >= 0.98 and five >= 0.95) or short
-    if truth["status"] != "full":
-        return Result(row, section, right, f1, spent, None, None)
-    lines = sum(bool(_FURNITURE.match(line.strip())) for line in text.splitlines() if line.strip())
-    captioned = (f for f in section.risk_factors if f.subcaption)
-    covered = sum(f.end - f.start + len(f.subcaption or "") for f in captioned) / max(1, len(text))
-    return Result(row, section, right, f1, spent, lines, covered)
+def part_of(filing: Filing) -> str:
+    """The part of the corpus to which a filing belongs."""
+    return "held-out" if filing.held_out else "tuned"
 
 
-def report(part: str, results: Sequence[Result], truth: dict[str, Any], *, verbose: bool) -> None:
-    """Print the lines of one part."""
+def run(filings: Sequence[Filing], peers: Sequence[str]) -> dict[str, list[Result]]:
+    """Each filing by each tool in turn, so that what else the machine does falls on all alike."""
+    tools = [Tool(OURS, Path(sys.executable))]
+    if peers:
+        interpreter = peers_interpreter()
+        tools += [Tool(name, interpreter) for name in peers]
+    try:
+        results: dict[str, list[Result]] = {tool.name: [] for tool in tools}
+        for filing in filings:
+            for tool in tools:
+                results[tool.name].append(tool.extract(filing))
+        return results
+    finally:
+        for tool in tools:
+            tool.close()
+
+
+def peers_interpreter() -> Path:
+    """The interpreter of the peers' environment, which is built where it is not current."""
+    constraints = ROOT / "constraints" / "benchmarks.txt"
+    orchestrator = bootstrap.environments(ROOT)["orchestrator"]
+    peers = replace(
+        orchestrator,
+        name="benchmark",
+        folder=ROOT / ".cache" / "benchmark-venv",
+        constraints=constraints,
+        inputs=(constraints,),
+        holds_project=False,
+    )
+    bootstrap.build(peers, orchestrator, ROOT)
+    return peers.python
+
+
+def report(part: str, results: Sequence[Result], *, verbose: bool) -> None:
+    """Print the line of one part, and one for each filing that was tuned on where it is wrong or all are asked for."""
+    right_status = 0
     for result in results:
-        expected, row = truth[result.row["id"]]["status"], result.row
-        if verbose or not result.right or result.section.status != expected:
-            found = f"{result.section.status} ({expected})"
-            print(f"  {'right' if result.right else 'WRONG'} {row['id']} {row['form']} {found} F1 {result.f1:.3f}")
-    furniture = [result.furniture for result in results if result.furniture is not None]
+        filing, status = result.filing, result.answer["status"]
+        right_status += status == filing.status
+        wrong = not result.score.right or status != filing.status
+        if not filing.held_out and (verbose or wrong):
+            verdict = "right" if result.score.right else "WRONG"
+            share = f", under subcaptions {result.covered:.3f}" if result.covered is not None else ""
+            print(
+                f"  {verdict} {filing.id} {filing.form} {status} ({filing.status}) F1 {result.score.f1:.3f}{share}, "
+                f"CPU {result.answer['cpu_s']:.3f} s"
+            )
+    furniture = [result.score.furniture for result in results if result.score.furniture is not None]
     covered = [result.covered for result in results if result.covered is not None]
-    cpu = [result.cpu_seconds for result in results]
+    cpu = [result.answer["cpu_s"] for result in results]
     print(
-        f"{part}: {sum(r.right for r in results)} right of {len(results)}, "
-        f"mean F1 {statistics.mean(r.f1 for r in results):.4f}, "
-        f"status right {sum(r.section.status == truth[r.row['id']]['status'] for r in results)}, "
+        f"{part}: {sum(r.score.right for r in results)} right of {len(results)}, "
+        f"mean F1 {statistics.mean(r.score.f1 for r in results):.4f}, status right {right_status}, "
         f"furniture lines {sum(furniture)} in {len(furniture)} sections, "
         f"characters under a subcaption {statistics.mean(covered or [0]):.3f}, "
         f"CPU median {statistics.median(cpu):.3f} s, longest {max(cpu):.3f} s"
     )
 
 
-def write(path: Path, results: Sequence[Result]) -> None:
-    """Keep what was extracted, a JSON object a line."""
-    with path.open("w") as file:
-        for result in results:
-            section = result.section
-            row = {"id": result.row["id"], "text": section.text, "status": section.status}
-            file.write(json.dumps(row | {"cpu_s": result.cpu_seconds}) + "\n")
-
-
-def _tokens(text: str) -> list[str]:
-    words = re.findall(r"[a-z0-9]+", html.unescape(text).lower())
-    return _OWN_HEADING.sub("", " ".join(words) + " ", count=1).split()
-
-
-def _grams(words: Sequence[str]) -> list[tuple[str, ...]]:
-    return [tuple(words[i : i + 5]) for i in range(len(words) - 4)] or [tuple(words)]
-
-
-def _overlap(found: Sequence[Any], expected: Sequence[Any]) -> tuple[float, float]:
-    """Recall and F1 of two bags."""
-    common = sum((Counter(found) & Counter(expected)).values())
-    if not common:
-        return 0.0, 0.0
-    precision, recall = common / len(found), common / len(expected)
-    return recall, 2 * precision * recall / (precision + recall)
+def print_table(results: dict[str, list[Result]]) -> None:
+    """Print the side-by-side, a row for each tool."""
+    medians = {tool: statistics.median(r.answer["cpu_s"] for r in rows) for tool, rows in results.items()}
+    print(
+        "\n| tool | filings right | mean F1 | furniture lines a section | errors | CPU median | to edgartools "
+        "| slowest to median | peak memory |\n|---|---|---|---|---|---|---|---|---|"
+    )
+    for tool, rows in results.items():
+        furniture = [row.score.furniture for row in rows if row.score.furniture is not None]
+        cpu = [row.answer["cpu_s"] for row in rows]
+        print(
+            f"| {tool} | {sum(row.score.right for row in rows)} of {len(rows)} "
+            f"| {statistics.mean(row.score.f1 for row in rows):.4f} | {statistics.mean(furniture or [0]):.2f} "
+            f"| {sum(row.answer['error'] is not None for row in rows)} | {medians[tool]:.3f} s "
+            f"| {medians[tool] / medians[REFERENCE]:.3f} | {max(cpu) / medians[tool]:.1f} "
+            f"| {max(row.answer['peak_kib'] for row in rows) / 1024:.0f} MiB |"
+        )
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def make_training(target: Environment, orchestrator: Environment, root: Path) ->
     uv = orchestrator.folder / "bin" / "uv"
     if not target.python.exists():
         command = [str(uv), "venv", "--quiet", "--python", str(orchestrator.python), str(target.folder)]
-        run_step("Creating .venv-train", command, settings, cwd=root)
+        run_step(f"Creating {target.folder.name}", command, settings, cwd=root)
     sync(target, uv=uv, settings=settings, root=root)
 
 
