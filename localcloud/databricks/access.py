@@ -8,11 +8,12 @@ from localcloud.databricks.names import full_name, object_name
 from localcloud.databricks.privileges import Kind, Level
 from localcloud.databricks.store import Database, Securable
 
-_LEVELS = {Kind.CATALOG: 1, Kind.SCHEMA: 2, Kind.TABLE: 3, Kind.MODEL: 3}
+_LEVELS = {Kind.CATALOG: 1, Kind.SCHEMA: 2, Kind.TABLE: 3, Kind.MODEL: 3, Kind.VOLUME: 3}
 _USAGE = {Kind.CATALOG: "USE CATALOG", Kind.SCHEMA: "USE SCHEMA"}
 _OWN = {
     Kind.TABLE: ("SELECT", "MODIFY", "APPLY TAG"),
     Kind.MODEL: ("EXECUTE", "CREATE MODEL VERSION", "APPLY TAG"),
+    Kind.VOLUME: ("READ VOLUME", "WRITE VOLUME", "APPLY TAG"),
 }
 
 

@@ -61,7 +61,9 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _error(error: ApiError) -> Response:
-    return JSONResponse({"error_code": error.error_code, "message": error.message}, status_code=error.status)
+    return JSONResponse(
+        {"error_code": error.error_code, "message": error.message, "details": error.details}, status_code=error.status
+    )
 
 
 def _answer(workspace: Workspace, request: Request, raw: bytes) -> Response:

@@ -1,6 +1,11 @@
-"""Errors as the workspace's REST API answers them: `{"error_code": str, "message": str}` with an HTTP status."""
+"""Errors as the workspace's REST API answers them: `error_code`, `message` and `details` with an HTTP status.
+
+`details` holds one `google.rpc.ErrorInfo`, which databricks-sdk reads as an error's reason and domain.
+"""
 
 from http import HTTPStatus
+
+_ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 
 
 class ApiError(Exception):
@@ -11,6 +16,11 @@ class ApiError(Exception):
         self.status = status
         self.error_code = error_code
         self.message = message
+
+    @property
+    def details(self) -> list[dict[str, str]]:
+        """The code once more, as the machine-readable part of the answer."""
+        return [{"@type": _ERROR_INFO, "reason": self.error_code, "domain": "unity-catalog.databricks.com"}]
 
 
 def invalid(message: str) -> ApiError:

@@ -25,15 +25,18 @@ class Kind(StrEnum):
     SCHEMA = "schema"
     TABLE = "table"
     MODEL = "registered model"
+    VOLUME = "volume"
 
 
 _TABLE = frozenset({"SELECT", "MODIFY", "APPLY TAG", "MANAGE", ALL})
 _MODEL = frozenset({"EXECUTE", "APPLY TAG", "CREATE MODEL VERSION", "MANAGE", ALL})
+_VOLUME = frozenset({"READ VOLUME", "WRITE VOLUME", "APPLY TAG", "MANAGE", ALL})
 _SCHEMA = (
     _TABLE
     | _MODEL
+    | _VOLUME
     | {"USE SCHEMA", "CREATE TABLE", "CREATE MODEL", "CREATE FUNCTION", "CREATE VOLUME", "EXTERNAL USE SCHEMA"}
-    | {"READ VOLUME", "WRITE VOLUME", "CREATE MATERIALIZED VIEW", "REFRESH"}
+    | {"CREATE MATERIALIZED VIEW", "REFRESH"}
 )
 GRANTABLE: dict[Kind, frozenset[str]] = {
     Kind.METASTORE: frozenset(
@@ -70,6 +73,7 @@ GRANTABLE: dict[Kind, frozenset[str]] = {
     Kind.SCHEMA: _SCHEMA,
     Kind.TABLE: _TABLE,
     Kind.MODEL: _MODEL,
+    Kind.VOLUME: _VOLUME,
 }
 
 
@@ -132,7 +136,7 @@ def may_grant(chain: Sequence[Level], principal: str, privilege: str) -> bool:
     """
     if privilege not in EXTERNAL_USE:
         return may_manage(chain, principal)
-    owners = {level.owner for level in chain if level.kind not in {Kind.SCHEMA, Kind.TABLE, Kind.MODEL}}
+    owners = {level.owner for level in chain if level.kind not in {Kind.SCHEMA, Kind.TABLE, Kind.MODEL, Kind.VOLUME}}
     return principal in owners
 
 

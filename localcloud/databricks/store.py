@@ -94,7 +94,7 @@ class Securable:
     @property
     def name(self) -> str:
         """The last part of its name."""
-        dotted = self.kind in {Kind.SCHEMA, Kind.TABLE, Kind.MODEL}
+        dotted = self.kind in {Kind.SCHEMA, Kind.TABLE, Kind.MODEL, Kind.VOLUME}
         return self.full_name.rsplit(".", 1)[-1] if dotted else self.full_name
 
 

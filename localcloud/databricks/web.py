@@ -4,6 +4,8 @@ A handler takes a `Call` and the path's parameters and gives the JSON object to 
 is the action in the audit log.
 """
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 65_536
 MAX_PAGE = 1000
+_DIGEST_BYTES = 12
 Json = dict[str, Any]
 
 
@@ -107,17 +110,45 @@ class Call:
         return value
 
     def page(self, key: str, entries: list[tuple[str, Json]]) -> Json:
-        """One page of `entries` (sorted, by a unique name): `max_results` and `page_token` as the API has them."""
-        limit = self.integer("max_results", 0)
+        """One page of `entries` (sorted, by a unique name). Its size is `max_results`, or `page_size` in newer
+        interfaces; 0 leaves it to the server.
+
+        Raises:
+            ApiError: 400 for a negative size, or a `page_token` that this listing did not give.
+        """
+        limit = self.integer("max_results", self.integer("page_size", 0))
         if limit < 0:
-            raise invalid("max_results must not be negative")
-        after = self.query.get("page_token", "")
+            raise invalid("the size of a page must not be negative")
+        listing = f"{self.path} {key}"
+        after = _after(listing, self.query.get("page_token", ""))
         rest = [entry for entry in entries if entry[0] > after]
         size = min(limit or MAX_PAGE, MAX_PAGE)
         answer: Json = {key: [body for _, body in rest[:size]]}
         if len(rest) > size:
-            answer["next_page_token"] = rest[size - 1][0]
+            answer["next_page_token"] = _page_token(listing, rest[size - 1][0])
         return answer
+
+
+def _page_token(listing: str, last: str) -> str:
+    """An opaque token: the last name shown, behind a digest that binds it to its listing."""
+    return base64.urlsafe_b64encode(_digest(listing, last) + last.encode()).decode().rstrip("=")
+
+
+def _after(listing: str, token: str) -> str:
+    if not token:
+        return ""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        digest, last = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:].decode()
+    except ValueError:
+        raise invalid("page_token is not one that this listing gave") from None
+    if digest != _digest(listing, last):
+        raise invalid("page_token is not one that this listing gave")
+    return last
+
+
+def _digest(listing: str, last: str) -> bytes:
+    return hashlib.sha256(f"{listing}\0{last}".encode()).digest()[:_DIGEST_BYTES]
 
 
 Handler = Callable[..., Json]

@@ -13,6 +13,7 @@ from localcloud.databricks.routes import (
     storage,
     tables,
     tags,
+    volumes,
 )
 from localcloud.databricks.web import Route
 
@@ -31,6 +32,7 @@ ALL: tuple[Route, ...] = tuple(
         storage,
         tables,
         tags,
+        volumes,
     )
     for route in module.routes.entries
 )

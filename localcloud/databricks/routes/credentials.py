@@ -11,6 +11,7 @@ from localcloud.databricks.routes.models import storage_of_version, version_row
 from localcloud.databricks.routes.shapes import UC, UC20
 from localcloud.databricks.routes.storage import covering_location, credential_of
 from localcloud.databricks.routes.tables import refuse_overlap, table_by_id
+from localcloud.databricks.routes.volumes import volume_by_id
 from localcloud.databricks.store import Securable
 from localcloud.databricks.vending import Order
 from localcloud.databricks.web import Call, Json, Routes
@@ -18,6 +19,7 @@ from localcloud.databricks.web import Call, Json, Routes
 routes = Routes()
 
 _TABLE_OPERATIONS = {"READ": ("SELECT",), "READ_WRITE": ("SELECT", "MODIFY")}
+_VOLUME_OPERATIONS = {"READ_VOLUME": ("READ VOLUME",), "WRITE_VOLUME": ("READ VOLUME", "WRITE VOLUME")}
 _PATH_OPERATIONS = {
     "PATH_READ": ("READ FILES",),
     "PATH_READ_WRITE": ("READ FILES", "WRITE FILES"),
@@ -91,6 +93,27 @@ def _require_table(access: Access, table: Securable, operation: str) -> None:
             raise denied(
                 f"Table '{table.full_name}' has a column mask on '{column['name']}': no credential is given for it."
             )
+
+
+@routes.on(
+    "POST",
+    f"{UC}/temporary-volume-credentials",
+    f"{UC20}/temporary-volume-credentials",
+    own_transactions=True,
+)
+def generate_temporary_volume_credential(call: Call) -> Json:
+    """A credential for a volume's files, for who may read (or write) it and use its schema from outside."""
+    operation = _operation(call, tuple(_VOLUME_OPERATIONS))
+    with call.workspace.store.transaction() as db:
+        access = Access(db, call.principal)
+        volume = volume_by_id(access, call.text("volume_id"))
+        call.notes.securable = volume.full_name
+        _require_external_access(access)
+        access.require(volume, *_VOLUME_OPERATIONS[operation])
+        access.require(access.db.chain(volume)[-2], "EXTERNAL USE SCHEMA")
+        place = Location.parse(volume.details["storage_location"])
+        order = _order(access, _credential_over(access, place), place, write=operation == "WRITE_VOLUME")
+    return _vend(call, order)
 
 
 def _credential_over(access: Access, place: Location) -> Securable:

@@ -14,6 +14,7 @@ SCIM = "/api/2.0/preview/scim/v2"
 SECRETS = "/api/2.0/accounts/servicePrincipals/{principal_id}/credentials/secrets"
 _SCHEMAS = ["urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"]
 _LIST_SCHEMAS = ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]
+_PATCHED = {"active": bool, "displayName": str}
 _APPLICATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
@@ -93,6 +94,45 @@ def get_service_principal(call: Call, principal_id: str) -> Json:
     return _shape(call.db, principal_id)
 
 
+@routes.on("PUT", f"{SCIM}/ServicePrincipals/{{principal_id}}")
+def update_service_principal(call: Call, principal_id: str) -> Json:
+    """Replace the name and whether it may sign in; the application id stays."""
+    _for_admin(call)
+    before = _shape(call.db, principal_id)
+    if call.text("applicationId", before["applicationId"]) != before["applicationId"]:
+        raise invalid("applicationId cannot be changed")
+    name = call.text("displayName", before["applicationId"])
+    return _change(call, before, {"displayName": name, "active": call.boolean("active", True)})
+
+
+@routes.on("PATCH", f"{SCIM}/ServicePrincipals/{{principal_id}}")
+def patch_service_principal(call: Call, principal_id: str) -> Json:
+    """SCIM PatchOp (RFC 7644, section 3.5.2) on `active` and `displayName`. One that is not active cannot sign in,
+    and its tokens are refused."""
+    _for_admin(call)
+    before = _shape(call.db, principal_id)
+    changed: Json = {}
+    for operation in call.objects("Operations"):
+        path, value = operation.get("path"), operation.get("value")
+        if str(operation.get("op")).lower() not in {"add", "replace"}:
+            raise invalid("op must be add or replace")
+        given = {path: value} if isinstance(path, str) else value
+        if not isinstance(given, dict) or not set(given) <= _PATCHED.keys():
+            raise invalid("an operation's path must be active or displayName")
+        changed |= given
+    if not all(isinstance(value, _PATCHED[key]) and value != "" for key, value in changed.items()):
+        raise invalid("active must be true or false, displayName a string that is not empty")
+    return _change(call, before, changed)
+
+
+def _change(call: Call, before: Json, changed: Json) -> Json:
+    call.notes.securable = before["applicationId"]
+    after = {**before, **changed}
+    values = (after["displayName"], int(after["active"]), before["id"])
+    call.db.execute("UPDATE principals SET display_name = ?, active = ? WHERE id = ?", values)
+    return _shape(call.db, before["id"])
+
+
 @routes.on("DELETE", f"{SCIM}/ServicePrincipals/{{principal_id}}")
 def delete_service_principal(call: Call, principal_id: str) -> Json:
     """Remove a service principal with its secrets and grants; what it owns must be given away first."""
@@ -140,8 +180,8 @@ def list_service_principal_secrets(call: Call, principal_id: str) -> Json:
     """Secrets by id and hash."""
     _for_admin(call)
     _shape(call.db, principal_id)
-    found = call.db.rows("SELECT id FROM secrets WHERE principal_id = ? ORDER BY created_at", (principal_id,))
-    return {"secrets": [_secret_shape(call.db, entry["id"]) for entry in found]}
+    found = call.db.rows("SELECT id FROM secrets WHERE principal_id = ? ORDER BY id", (principal_id,))
+    return call.page("secrets", [(entry["id"], _secret_shape(call.db, entry["id"])) for entry in found])
 
 
 @routes.on("DELETE", SECRETS + "/{secret_id}")

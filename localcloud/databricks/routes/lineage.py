@@ -182,6 +182,29 @@ def create_external_lineage(call: Call) -> Json:
     return {"id": values[0], "source": source, "target": target, **details}
 
 
+@routes.on("PATCH", LINEAGE)
+def update_external_lineage(call: Call) -> Json:
+    """Other properties or columns of an edge, as `update_mask` names them; its ends stay."""
+    ends = (_end(call.body.get("source"), "source"), _end(call.body.get("target"), "target"))
+    keys = tuple(_key(end) for end in ends)
+    row = call.db.row("SELECT * FROM lineage WHERE source = ? AND target = ?", keys)
+    call.notes.securable = " -> ".join(keys)
+    if row is None:
+        raise absent("external lineage", call.notes.securable)
+    for end, write in zip(ends, (False, True), strict=True):
+        _require_end(call.access, end, write=write)
+    mask = set(call.text("update_mask").split(","))
+    if not mask <= {"*", "properties", "columns"}:
+        raise invalid("update_mask may name properties and columns")
+    details = json.loads(row["details"])
+    if mask & {"*", "properties"}:
+        details["properties"] = _properties(call)
+    if mask & {"*", "columns"}:
+        details["columns"] = call.objects("columns")
+    call.db.execute("UPDATE lineage SET details = ? WHERE id = ?", (json.dumps(details), row["id"]))
+    return {"id": row["id"], "source": ends[0], "target": ends[1], **details}
+
+
 def _properties(call: Call) -> dict[str, str]:
     properties = call.strings("properties")
     if len(properties) > MAX_PROPERTIES:

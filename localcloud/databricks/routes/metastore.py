@@ -29,7 +29,7 @@ def get_current_metastore(call: Call) -> Json:
 @routes.on("GET", f"{UC}/metastores")
 def list_metastores(call: Call) -> Json:
     """There is one."""
-    return {"metastores": [_shape(call, call.access.metastore)]}
+    return call.page("metastores", [(call.access.metastore.full_name, _shape(call, call.access.metastore))])
 
 
 @routes.on("GET", f"{UC}/metastores/{{metastore_id}}")

@@ -19,6 +19,7 @@ from localcloud.databricks.routes.models import (
     change_version,
     find_version,
     make_model,
+    make_ready,
     make_version,
     put_alias,
     remove_alias,
@@ -210,12 +211,7 @@ def mlflow_generate_temporary_credentials(call: Call) -> Json:
 def mlflow_finalize_model_version(call: Call) -> Json:
     """The files are there: the version becomes READY, and no more can be written to it."""
     model, row = _numbered(call, call.access)
-    call.access.require(model, "CREATE MODEL VERSION")
-    if row["status"] != "PENDING_REGISTRATION":
-        raise invalid(f"model version {row['version']} is {row['status']}, not PENDING_REGISTRATION")
-    change_version(call, row, status="READY")
-    model, row = _numbered(call, call.access)
-    return {"model_version": _version(call, model, row)}
+    return {"model_version": _version(call, model, make_ready(call, model, row))}
 
 
 @routes.on("GET", f"{VERSIONS}/get")

@@ -148,6 +148,15 @@ def change_version(call: Call, row: sqlite3.Row, *, status: str | None = None, c
     call.db.execute(sql, (status or row["status"], json.dumps(details), now_ms(), call.principal, row["id"]))
 
 
+def make_ready(call: Call, model: Securable, row: sqlite3.Row) -> sqlite3.Row:
+    """Make a version READY, after which no more can be written to it; gives its row as it is then."""
+    call.access.require(model, "CREATE MODEL VERSION")
+    if row["status"] != "PENDING_REGISTRATION":
+        raise invalid(f"model version {row['version']} is {row['status']}, not PENDING_REGISTRATION")
+    change_version(call, row, status="READY")
+    return find_version(call.access, model.full_name, row["version"])[1]
+
+
 def remove_version(call: Call, model: Securable, row: sqlite3.Row) -> None:
     """Delete a version, its tags and the aliases on it."""
     call.db.execute("DELETE FROM tags WHERE entity_id = ?", (row["id"],))
@@ -268,6 +277,26 @@ def get_model_version_by_alias(call: Call, name: str, alias: str) -> Json:
     """The version that an alias points at."""
     model, row = aliased(call.access, name, alias)
     return version_shape(call.access, model, row)
+
+
+@routes.on("POST", f"{UC}/models/versions")
+def create_model_version(call: Call) -> Json:
+    """A new version that waits for its files, as the open-source Unity Catalog's clients make it."""
+    parts = [call.text(key) for key in ("catalog_name", "schema_name", "model_name")]
+    model = call.access.find(Kind.MODEL, ".".join(parts))
+    row = make_version(
+        call, model, source=call.text("source", ""), run_id=call.text("run_id", ""), comment=call.text("comment", "")
+    )
+    call.notes.securable = f"{model.full_name}/{row['version']}"
+    return version_shape(call.access, model, row)
+
+
+@routes.on("PATCH", f"{UC}/models/{{name}}/versions/{{version}}/finalize")
+def finalize_model_version(call: Call, name: str, version: str) -> Json:
+    """The files are there: the version becomes READY."""
+    model, row = find_version(call.access, name, version_number(version))
+    call.notes.securable = f"{model.full_name}/{version}"
+    return version_shape(call.access, model, make_ready(call, model, row))
 
 
 @routes.on("GET", f"{UC}/models/{{name}}/versions")

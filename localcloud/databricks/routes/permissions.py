@@ -1,5 +1,7 @@
 """Grants: reading, changing, and what follows from them along the hierarchy."""
 
+from collections.abc import Iterable
+
 from localcloud.databricks import privileges
 from localcloud.databricks.access import Access
 from localcloud.databricks.errors import absent, invalid
@@ -18,6 +20,7 @@ _KINDS = {
     "function": Kind.MODEL,
     "model": Kind.MODEL,
     "registered_model": Kind.MODEL,
+    "volume": Kind.VOLUME,
     "external_location": Kind.EXTERNAL_LOCATION,
     "storage_credential": Kind.STORAGE_CREDENTIAL,
     "credential": Kind.STORAGE_CREDENTIAL,
@@ -63,13 +66,12 @@ def get_permissions(call: Call, securable_type: str, name: str) -> Json:
     access = call.access
     securable = access.known(_kind(securable_type), name)
     held = call.db.grants(securable)
-    return {
-        "privilege_assignments": [
-            {"principal": who, "privileges": sorted(_spelled(entry) for entry in held[who])}
-            for who in _readers(call, access, securable)
-            if who in held
-        ]
-    }
+    readers = [who for who in _readers(call, access, securable) if who in held]
+    return call.page("privilege_assignments", [(who, _direct(who, held[who])) for who in readers])
+
+
+def _direct(principal: str, held: Iterable[str]) -> Json:
+    return {"principal": principal, "privileges": sorted(_spelled(entry) for entry in held)}
 
 
 @routes.on("GET", f"{UC}/effective-permissions/{{securable_type}}/{{name}}")
@@ -77,13 +79,13 @@ def get_effective_permissions(call: Call, securable_type: str, name: str) -> Jso
     """Grants on the securable and those inherited from what holds it. Ownership is not a grant and is not shown."""
     access = call.access
     securable = access.known(_kind(securable_type), name)
-    assignments = []
+    assignments: list[tuple[str, Json]] = []
     for who in _readers(call, access, securable):
         entries = privileges.effective(access.levels(securable, who))
         shown = [_effective(entry, securable) for entry in entries]
         if shown:
-            assignments.append({"principal": who, "privileges": shown})
-    return {"privilege_assignments": assignments}
+            assignments.append((who, {"principal": who, "privileges": shown}))
+    return call.page("privilege_assignments", assignments)
 
 
 def _effective(entry: privileges.Effective, securable: Securable) -> Json:
@@ -113,10 +115,7 @@ def update_permissions(call: Call, securable_type: str, name: str) -> Json:
     if call.boolean("omit_permissions_in_response"):
         return {}
     held = call.db.grants(securable)
-    assignments = [
-        {"principal": who, "privileges": sorted(_spelled(entry) for entry in what)} for who, what in held.items()
-    ]
-    return {"privilege_assignments": assignments}
+    return {"privilege_assignments": [_direct(who, what) for who, what in held.items()]}
 
 
 def _principal(access: Access, change: Json) -> str:

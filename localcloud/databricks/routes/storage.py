@@ -176,15 +176,16 @@ def update_external_location(call: Call, name: str) -> Json:
 
 @routes.on("DELETE", f"{UC}/external-locations/{{name}}")
 def delete_external_location(call: Call, name: str) -> Json:
-    """Only when no table lies in it."""
+    """Only when no table or volume lies in it."""
     access = call.access
     location = access.find(Kind.EXTERNAL_LOCATION, name)
     call.notes.securable = location.full_name
     access.require_managed(location)
     place = Location.parse(location.details["url"])
-    for table in call.db.securables(Kind.TABLE):
-        if place.covers(Location.parse(table.details["storage_location"])):
-            raise in_use(f"External location '{name}' holds table '{table.full_name}'.")
+    for kind in (Kind.TABLE, Kind.VOLUME):
+        for entry in call.db.securables(kind):
+            if place.covers(Location.parse(entry.details["storage_location"])):
+                raise in_use(f"External location '{name}' holds {kind} '{entry.full_name}'.")
     call.db.remove_securable(location)
     return {}
 

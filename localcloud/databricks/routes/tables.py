@@ -128,11 +128,12 @@ def _external_location(access: Access, place: Location) -> Securable:
 
 
 def refuse_overlap(access: Access, place: Location) -> None:
-    """Raise 400 where a table's location, or a catalog's managed storage, overlaps `place`."""
-    for table in access.db.securables(Kind.TABLE):
-        if Location.parse(table.details["storage_location"]).overlaps(place):
-            whose = f"table '{table.full_name}'" if access.visible(table) else "another table"
-            raise _overlap(place, whose)
+    """Raise 400 where the location of a table or volume, or a catalog's managed storage, overlaps `place`."""
+    for kind in (Kind.TABLE, Kind.VOLUME):
+        for entry in access.db.securables(kind):
+            if Location.parse(entry.details["storage_location"]).overlaps(place):
+                whose = f"{kind} '{entry.full_name}'" if access.visible(entry) else f"another {kind}"
+                raise _overlap(place, whose)
     for catalog in access.db.securables(Kind.CATALOG):
         root = catalog.details["storage_root"]
         if root and Location.parse(root).overlaps(place):
@@ -204,7 +205,10 @@ def _row_filter(call: Call) -> Json | None:
         return None
     if not isinstance(given, dict) or not isinstance(given.get("function_name"), str):
         raise invalid("row_filter needs a function_name")
-    return {"function_name": given["function_name"], "input_column_names": []}
+    columns = given.get("input_column_names") or []
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
+        raise invalid("row_filter.input_column_names must be a list of names")
+    return {"function_name": given["function_name"], "input_column_names": columns}
 
 
 def _masked(column: Json, function: str | None) -> Json:

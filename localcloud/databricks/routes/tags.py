@@ -14,6 +14,7 @@ _KINDS = {
     "schemas": Kind.SCHEMA,
     "tables": Kind.TABLE,
     "models": Kind.MODEL,
+    "volumes": Kind.VOLUME,
 }
 MAX_TAGS = 50
 MAX_KEY = 255

@@ -193,7 +193,7 @@ def send(workspace: Workspace, token: str, method: str, path: str, raw: bytes | 
 class TestBadInput:
     def test_unknown_routes(self, workspace: Workspace) -> None:
         token = ClientCredentials(workspace.host, workspace.admin_principal).token()
-        status, answer = send(workspace, token, "GET", "/api/2.1/unity-catalog/volumes", None)
+        status, answer = send(workspace, token, "GET", "/api/2.1/unity-catalog/nothing", None)
         assert (status, answer["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
 
     def test_a_body_that_is_too_large(self, workspace: Workspace) -> None:
@@ -229,7 +229,7 @@ class TestBadInput:
             status, answer = send(workspace, token, route.method, path, None if route.method == "GET" else raw)
             assert status < 500, (route.method, path, answer)
             if status >= 400:
-                assert set(answer) == {"error_code", "message"}
+                assert set(answer) == {"error_code", "message", "details"}
 
     @pytest.mark.parametrize("name", ["a b", "a.b", "a/b", "", "a" * 256, "a\tb", "..", "a\\b"])
     def test_names_are_checked(self, workspace: Workspace, name: str) -> None:
