@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 
+from govtune_assets import markdown
 from govtune_assets.payloads import PROJECT_ROOT
 
 OWNERS = ["team:govtune"]
@@ -56,16 +57,14 @@ def table_metadata(*, name: str, location: str, rows: int, size_bytes: int | Non
 
 def counts_table(title: str, counts: Mapping[str, int]) -> dg.MarkdownMetadataValue:
     """Counts as a small table that the UI shows in place."""
-    lines = [f"| {title} | count |", "|---|---|"]
-    lines += [f"| {name.replace('|', '/')} | {count} |" for name, count in sorted(counts.items())]
-    return dg.MetadataValue.md("\n".join(lines))
+    return dg.MetadataValue.md(markdown.table([title, "count"], sorted(counts.items())))
 
 
 def access_table(credentials: Sequence[Mapping[str, str]]) -> dg.MarkdownMetadataValue:
     """Who asked the catalog for what, and until when: one row a vended credential, no secret."""
-    lines = ["| principal | securable | operation | expires |", "|---|---|---|---|"]
-    lines += [f"| {c['principal']} | {c['securable']} | {c['operation']} | {c['expires_at']} |" for c in credentials]
-    return dg.MetadataValue.md("\n".join(lines))
+    columns = ("principal", "securable", "operation", "expires_at")
+    rows = [[credential[column] for column in columns] for credential in credentials]
+    return dg.MetadataValue.md(markdown.table(["principal", "securable", "operation", "expires"], rows))
 
 
 def job_report(completed: PipesClientCompletedInvocation) -> tuple[dict[str, Any], str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from govtune_assets import gates, lineage, payloads, provenance
+from govtune_assets import gates, lineage, markdown, payloads, provenance
 from govtune_assets.assets.common import (
     OWNERS,
     access_table,
@@ -248,20 +248,16 @@ def _description(metadata: Mapping[str, Any]) -> str:
 
 
 def _comparison(report: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
-    lines = [
-        "| measure | base | tuned |",
-        "|---|---|---|",
-        f"| validation loss | {float(report['loss_before']):.3f} | {float(report['loss_after']):.3f} |",
-        f"| ROUGE-L | {float(report['rouge_l_base']):.3f} | {float(report['rouge_l_tuned']):.3f} |",
-    ]
-    return dg.MetadataValue.md("\n".join(lines))
+    measures = (("validation loss", "loss_before", "loss_after"), ("ROUGE-L", "rouge_l_base", "rouge_l_tuned"))
+    rows = [[name, f"{float(report[base]):.3f}", f"{float(report[tuned]):.3f}"] for name, base, tuned in measures]
+    return dg.MetadataValue.md(markdown.table(["measure", "base", "tuned"], rows))
 
 
 def _tags_table(tags: Mapping[str, str]) -> dg.MarkdownMetadataValue:
-    lines = ["| tag | value |", "|---|---|", *(f"| {key} | {value[:24]} |" for key, value in sorted(tags.items()))]
-    return dg.MetadataValue.md("\n".join(lines))
+    rows = [[key, value[:24]] for key, value in sorted(tags.items())]
+    return dg.MetadataValue.md(markdown.table(["tag", "value"], rows))
 
 
 def _lineage_table(chain: Any) -> dg.MarkdownMetadataValue:
-    lines = ["| from | to |", "|---|---|", *(f"| {e.source.name} | {e.target.name} |" for e in chain.edges)]
-    return dg.MetadataValue.md("\n".join(lines))
+    rows = [[edge.source.name, edge.target.name] for edge in chain.edges]
+    return dg.MetadataValue.md(markdown.table(["from", "to"], rows))

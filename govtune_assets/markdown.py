@@ -1,0 +1,98 @@
+"""Markdown for the Dagster UI: tables, and bar charts as images. What stands in a cell is hostile, as names are.
+
+The UI shows Markdown in place while it is shorter than 1,000 characters, and behind a link otherwise. It drops raw
+HTML, and it draws images out of `data:` addresses, so that a chart needs no server.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+from xml.sax.saxutils import escape as escape_xml
+
+Cell = str | int | float
+
+LONGEST_CELL = 300
+"""Characters of a cell's text; the rest is cut off."""
+
+_SYNTAX = re.compile(r"([\\`*_\[\]|~])")
+_COLOURS = ("#4f43dd", "#e0a030", "#3a9d6e", "#c9504c")
+_GREY = "#858a99"  # readable on the light and on the dark background of the UI
+_PLAIN = " ='/:,.;"  # what an image's address may hold as it is, between angle brackets
+_ROW, _LABELS, _BARS = 18, 160, 240  # pixels: height of a row, width of the labels, width of the longest bar
+
+
+def text(value: str, longest: int = LONGEST_CELL) -> str:
+    """Words as they are: one line, nothing in them acts as Markdown or HTML, control characters are gone."""
+    plain = "".join(char if char.isprintable() else " " for char in value)
+    line = " ".join(plain.split())
+    if len(line) > longest:
+        line = line[: longest - 1] + "…"
+    return _SYNTAX.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A table; columns of numbers are aligned to the right. Without rows: the word "None."
+
+    Integers get thousands separators; floats are expected to be formatted by the caller who knows their digits.
+    """
+    if not rows:
+        return "None."
+    numeric = [all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))]
+    return "\n".join(
+        [
+            _line([text(name) for name in header]),
+            _line(["--:" if is_number else "---" for is_number in numeric]),
+            *(_line([_cell(value) for value in row]) for row in rows),
+        ]
+    )
+
+
+def bounded_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], most: int) -> str:
+    """A table of at most `most` rows, and how many more there are."""
+    shown = table(header, rows[:most])
+    return shown if len(rows) <= most else f"{shown}\n\nand {len(rows) - most:,} more"
+
+
+def stacked_bars(title: str, names: Sequence[str], rows: Mapping[str, Sequence[int]]) -> str:
+    """A chart as an image: a bar for each row, in it a part for each name. The rows' own numbers stand in their labels.
+
+    Raises ValueError for more names than there are colours.
+    """
+    if len(names) > len(_COLOURS):
+        raise ValueError(f"{len(names)} parts of a bar, at most {len(_COLOURS)} can be told apart")
+    longest = max((sum(row) for row in rows.values()), default=0) or 1
+    legend = "".join(
+        f"<text x='{_LABELS + 60 * index}' y='12' fill='{colour}'>{escape_xml(name)}</text>"
+        for index, (name, colour) in enumerate(zip(names, _COLOURS, strict=False))
+    )
+    labels = "".join(
+        f"<text y='{_ROW * line + 13}'>{escape_xml(label)} {sum(row):,}</text>"
+        for line, (label, row) in enumerate(rows.items(), 1)
+    )
+    bars = "".join(
+        f"<path fill='{colour}' d='{_bars(list(rows.values()), index, longest)}'/>"
+        for index, (_, colour) in enumerate(zip(names, _COLOURS, strict=False))
+    )
+    svg = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_LABELS + _BARS}' height='{_ROW * (len(rows) + 1)}' "
+        f"font-family='sans-serif' font-size='12' fill='{_GREY}'>{legend}{labels}{bars}</svg>"
+    )
+    return f"![{text(title)}](<data:image/svg+xml,{quote(svg, safe=_PLAIN)}>)"
+
+
+def _bars(rows: Sequence[Sequence[int]], part: int, longest: int) -> str:
+    """The outline of one part of every bar, as an SVG path."""
+    path = ""
+    for line, row in enumerate(rows, 1):
+        start, width = (round(_BARS * number / longest) for number in (sum(row[:part]), row[part]))
+        if row[part]:
+            path += f"M{_LABELS + start} {_ROW * line + 3}h{max(1, width)}v12H{_LABELS + start}"
+    return path
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(value: Cell) -> str:
+    return text(value) if isinstance(value, str) else f"{value:,}"

@@ -1,0 +1,70 @@
+"""Markdown for the UI: hostile words stay words, and a chart says what the numbers say."""
+
+from urllib.parse import unquote
+
+import pytest
+from lxml import etree
+
+from govtune_assets import markdown
+
+
+def test_words_cannot_leave_their_cell() -> None:
+    hostile = "Evil | Corp\n| x |\n<script>alert(1)</script> ![i](http://t/p.png) `c` *b* _i_ ~s~ &lt; \\"
+    lines = markdown.table(["company"], [[hostile]]).splitlines()
+    assert len(lines) == 3
+    cell = lines[2].removeprefix("| ").removesuffix(" |")
+    unescaped = [at for at, char in enumerate(cell) if char in "|`*_[]~" and cell[at - 1] != "\\"]
+    assert not unescaped
+    assert "<" not in cell and ">" not in cell
+    assert cell.endswith("&amp;lt; \\\\")
+
+
+def test_control_and_direction_characters_become_spaces() -> None:
+    assert markdown.text("a\x00b\u202ec\u2028d\te") == "a b c d e"
+
+
+def test_a_long_word_is_cut_off() -> None:
+    assert markdown.text("x" * 1000, 10) == "x" * 9 + "…"
+
+
+def test_numbers_are_aligned_and_grouped() -> None:
+    lines = markdown.table(["form", "filings"], [["10-K", 1234567], ["10-Q", 2]]).splitlines()
+    assert lines == ["| form | filings |", "| --- | --: |", "| 10-K | 1,234,567 |", "| 10-Q | 2 |"]
+
+
+def test_a_bounded_table_says_how_many_rows_are_left_out() -> None:
+    shown = markdown.bounded_table(["n"], [[number] for number in range(1200)], 2)
+    assert shown.endswith("| 1 |\n\nand 1,198 more")
+    assert markdown.bounded_table(["n"], [[1], [2]], 2).endswith("| 2 |")
+    assert markdown.bounded_table(["n"], [], 2) == "None."
+
+
+def chart(text: str) -> etree._Element:
+    """The image of a Markdown chart, parsed."""
+    return etree.fromstring(unquote(text[text.index(",") + 1 : text.rindex(">)")]))
+
+
+def test_a_chart_has_a_bar_for_each_number_in_proportion() -> None:
+    drawn = markdown.stacked_bars("Filings", ["10-K", "10-Q"], {"full": [10, 30], "absent": [0, 20]})
+    svg = chart(drawn)
+    words = [element.text for element in svg.iter("{*}text")]
+    assert words == ["10-K", "10-Q", "full 40", "absent 20"]
+    first, second = (element.get("d") for element in svg.iter("{*}path"))
+    assert first == "M160 21h60v12H160"
+    assert second == "M220 21h180v12H220M160 39h120v12H160"
+
+
+def test_a_chart_of_all_statuses_is_small_enough_to_show_in_place() -> None:
+    statuses = ["full", "pointer_or_no_change", "not_required", "absent", "failed"]
+    drawn = markdown.stacked_bars("Filings by status", ["10-K", "10-Q"], {name: [512, 1488] for name in statuses})
+    assert len(drawn) < 1000
+
+
+def test_a_charts_words_cannot_leave_their_element() -> None:
+    svg = chart(markdown.stacked_bars("t", ["a"], {"</text><script>x</script>)>": [1]}))
+    assert [element.tag.rpartition("}")[2] for element in svg.iter()] == ["svg", "text", "text", "path"]
+
+
+def test_more_parts_than_colours_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 4"):
+        markdown.stacked_bars("t", list("abcde"), {})
