@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
+from localcloud.edgar.access_log import AccessLog
 from localcloud.edgar.faults import FaultSpecification
 from localcloud.edgar.limits import DEFAULT_BLOCK_SECONDS, MAX_REQUESTS_PER_SECOND, RateLimiter
 from localcloud.edgar.server import ReplicaServer
@@ -47,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         "short_gzip_every (N), "
         f"only (URL path prefix); default: ${FAULTS_VARIABLE}",
     )
+    parser.add_argument(
+        "--access-log", type=Path, metavar="FILE", help="append a JSON line for each answer: time, path and kind"
+    )
     return parser
 
 
@@ -60,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--root {root}: neither www/ nor data/ is there; name a folder in EDGAR's layout")
     try:
         limiter = RateLimiter(options.max_per_second, options.block_seconds)
-        server = ReplicaServer(root, options.port, limiter, options.faults)
+        access_log = AccessLog(options.access_log) if options.access_log else None
+        server = ReplicaServer(root, options.port, limiter, options.faults, access_log)
     except ValueError as error:
         parser.error(str(error))
     except OSError as error:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from localcloud.edgar.bodies import Filler, Piece
+
 
 class Area(StrEnum):
     """The part of EDGAR that a URL belongs to."""
@@ -41,7 +43,7 @@ _CONTENT_TYPES: Final = {
 class Document:
     """A file as it is served."""
 
-    content: bytes
+    parts: tuple[Piece, ...]
     content_type: str
     etag: str
     last_modified: str
@@ -77,12 +79,15 @@ def _is_plain(part: str) -> bool:
     return part not in {"", ".", ".."} and not any(character in part for character in "/\\\0")
 
 
-def read(path: Path) -> Document:
-    """Read a located file. Raises OSError where it vanished or may not be read."""
+def read(path: Path, filler: Filler) -> Document:
+    """Read a located file. Raises OSError where it vanished or may not be read, UnknownPieceError as `expand`.
+
+    The tag is that of the file: pieces of filler never change under a running replica.
+    """
     content = path.read_bytes()
     modified = int(path.stat().st_mtime)
     return Document(
-        content=content,
+        parts=filler.expand(content),
         content_type=_CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream"),
         etag=f'"{hashlib.sha256(content).hexdigest()[:32]}"',
         last_modified=formatdate(modified, usegmt=True),

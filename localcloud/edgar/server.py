@@ -7,7 +7,6 @@ counts the answers so far by kind (`archives`, `files`, `submissions`, `not_modi
 
 from __future__ import annotations
 
-import gzip
 import json
 import socket
 import struct
@@ -23,6 +22,8 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from localcloud.edgar import refusals
+from localcloud.edgar.access_log import AccessLog
+from localcloud.edgar.bodies import Filler, Piece, UnknownPieceError, gzip_of
 from localcloud.edgar.faults import Fault, FaultInjector, FaultSpecification
 from localcloud.edgar.files import Area, Document, area_of, locate, read
 from localcloud.edgar.limits import RateLimiter, is_declared
@@ -31,7 +32,6 @@ from localcloud.edgar.refusals import Refusal
 HEALTH_PATH: Final = "/_localcloud/health"
 STATISTICS_PATH: Final = "/_localcloud/statistics"
 _IDLE_SECONDS: Final = 75
-_GZIP_LEVEL: Final = 4
 _GZIP_HEADER: Final = 10  # bytes, RFC 1952, 2.3
 
 
@@ -72,8 +72,11 @@ class ReplicaServer(ThreadingHTTPServer):
         port: int,
         limiter: RateLimiter | None = None,
         faults: FaultSpecification | None = None,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.root = root
+        self.filler = Filler(root)
+        self.access_log = access_log
         self.limiter = limiter or RateLimiter()
         self.faults = FaultInjector(faults or FaultSpecification())
         self.statistics = Statistics()
@@ -119,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
             self._refuse("missing", missing)
         elif self._is_current(document):
-            self.server.statistics.add("not_modified")
+            self._count("not_modified")
             self.send_response(HTTPStatus.NOT_MODIFIED)
             self._send_validators(document)
             self.end_headers()
@@ -131,8 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         if located is None:
             return None
         try:
-            return read(located)
-        except OSError as error:
+            return read(located, self.server.filler)
+        except (OSError, UnknownPieceError) as error:
             self.log_error("cannot read %s: %s", located, error)
             return None
 
@@ -154,14 +157,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.faults.applies_to(path):
             time.sleep(self.server.faults.specification.latency)
             fault = self.server.faults.next_fault()
-        self.server.statistics.add(area.value if fault is None else f"fault_{fault}")
+        self._count(area.value if fault is None else f"fault_{fault}")
         if fault is Fault.RESET:
             self._reset_connection()
             return
         if fault is Fault.ERROR:
             self._send_text(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", "Service Unavailable", {})
             return
-        body = self._encode(document.content, fault)
+        body = self._encode(document.parts, fault)
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", document.content_type)
         self.send_header("Content-Length", str(len(body.content)))
@@ -174,11 +177,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body.content if whole else body.content[: len(body.content) // 2])
             self.close_connection = self.close_connection or not whole
 
-    def _encode(self, content: bytes, fault: Fault | None) -> Body:
+    def _encode(self, parts: tuple[Piece, ...], fault: Fault | None) -> Body:
         damaged = fault in {Fault.BAD_GZIP, Fault.SHORT_GZIP}
         if not damaged and not self._accepts_gzip():
-            return Body(content, {"Vary": "Accept-Encoding"})
-        packed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+            return Body(b"".join(part.content for part in parts), {"Vary": "Accept-Encoding"})
+        packed = gzip_of(parts)
         if fault is Fault.BAD_GZIP:
             packed = packed[:_GZIP_HEADER] + b"\xff" * (len(packed) - _GZIP_HEADER)  # a block of the reserved type
         elif fault is Fault.SHORT_GZIP:
@@ -197,8 +200,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Last-Modified", document.last_modified)
 
     def _refuse(self, kind: str, refusal: Refusal) -> None:
-        self.server.statistics.add(kind)
+        self._count(kind)
         self._send_text(refusal.status, refusal.content_type, refusal.body, {})
+
+    def _count(self, kind: str) -> None:
+        self.server.statistics.add(kind)
+        if self.server.access_log is not None:
+            self.server.access_log.write(self.path, kind)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write a line to standard error, unless an access log was asked for instead."""
+        if self.server.access_log is None:
+            super().log_request(code, size)
 
     def _send_json(self, value: object) -> None:
         self._send_text(HTTPStatus.OK, "application/json", json.dumps(value), {"Cache-Control": "no-store"})
