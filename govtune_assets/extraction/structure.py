@@ -44,21 +44,28 @@ _ENOUGH = 0.5  # share of the text under subcaptions below which bulleted subcap
 
 @dataclass(frozen=True, slots=True)
 class RiskFactor:
-    """One risk factor: `body` is the section's text from `start` to `end` (characters)."""
+    """One risk factor: `body` is the section's text from `start` to `end` (characters).
+
+    The spans are where its headings stand in that text, as (start, end). A heading that is cut over two lines of the
+    text has a space where the text has its line feed; otherwise it is the text of its span.
+    """
 
     group: str | None
     subcaption: str | None
     body: str
     start: int
     end: int
+    group_span: tuple[int, int] | None = None
+    subcaption_span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """An emphasised line, or the emphasised beginning of one: `length` characters, of a `kind`."""
+    """An emphasised line, or the emphasised beginning of one: its characters from `begin` to `end`, of a `kind`."""
 
     line: int
-    length: int
+    begin: int
+    end: int
     kind: int
     text: str
 
@@ -178,39 +185,66 @@ class _Outline:
 
     def factors(self) -> list[RiskFactor]:
         """The risk factors under subcaptions; introductions belong to none."""
-        found: list[RiskFactor] = []
-        group: str | None = None
-        caption: str | None = None
-        begin = end = 0
+        walk = _Walk(self.text)
         for index, line in enumerate(self._lines):
-            role = self._roles.get(index)
-            ends = role in ("group", "subcaption") or self._summary[0] <= index < self._summary[1]
-            if ends or self._is_title(index):
-                if caption is not None and end > begin:
-                    found.append(RiskFactor(group, caption, self.text[begin:end], begin, end))
-                    caption = None
-                head = self._heads.get(index)
-                if head is None or role is None:
-                    caption = None
-                elif role == "group":
-                    group, caption = head.text, None
+            start, role = self._starts[index], self._roles.get(index)
+            if role in ("group", "subcaption"):
+                head = self._heads[index]
+                if role == "group":
+                    walk.group(head.text, start + head.begin, start + head.end)
                 else:
-                    split = caption is not None and not _SENTENCE_END.search(caption)
-                    caption = f"{caption} {head.text}" if split else head.text
-                    begin = self._starts[index] + _body_offset(head, line.text)
-                    end = self._end(index) if head.run_in else begin
-                continue
-            if caption is not None:
-                begin = begin if end > begin else self._starts[index]
-                end = self._end(index)
-        if caption is not None and end > begin:
-            found.append(RiskFactor(group, caption, self.text[begin:end], begin, end))
-        return found
+                    body = _body_offset(head, line.text)
+                    walk.subcaption(head.text, start + head.begin, start + head.end)
+                    walk.body(start + body, start + len(line.text))
+            elif self._summary[0] <= index < self._summary[1] or self._is_title(index):
+                walk.close()
+            else:
+                walk.body(start, start + len(line.text))
+        walk.close()
+        return walk.found
+
+
+class _Walk:
+    """The risk factors found so far, and the one that is open, while a section's lines are gone through."""
+
+    def __init__(self, text: str) -> None:
+        self.found: list[RiskFactor] = []
+        self._text = text
+        self._group: tuple[str, tuple[int, int]] | None = None
+        self._caption: tuple[str, tuple[int, int]] | None = None
+        self._body: tuple[int, int] | None = None
+
+    def group(self, text: str, start: int, end: int) -> None:
+        """Begin a group."""
+        self.close()
+        self._group = (text, (start, end))
+
+    def subcaption(self, text: str, start: int, end: int) -> None:
+        """Begin a risk factor, or go on with a subcaption that was cut in two."""
+        open_caption = self._caption if self._body is None else None
+        self.close()
+        if open_caption is not None and not _SENTENCE_END.search(open_caption[0]):
+            text, start = f"{open_caption[0]} {text}", open_caption[1][0]
+        self._caption = (text, (start, end))
+
+    def body(self, start: int, end: int) -> None:
+        """Text from `start` to `end`; before the first subcaption it belongs to no risk factor."""
+        if self._caption is not None and end > start:
+            self._body = (self._body[0] if self._body else start, end)
+
+    def close(self) -> None:
+        """End the open risk factor; a subcaption without a body is none."""
+        if self._caption is not None and self._body is not None:
+            caption, caption_span = self._caption
+            group, group_span = self._group or (None, None)
+            start, end = self._body
+            self.found.append(RiskFactor(group, caption, self._text[start:end], start, end, group_span, caption_span))
+        self._caption = self._body = None
 
 
 def _body_offset(head: _Head, text: str) -> int:
     """Where the body begins after a run-in subcaption; the line's end for a heading on its own line."""
-    after = text[head.length :]
+    after = text[head.end :]
     return len(text) - len(after.lstrip(" .:;\u2013\u2014-"))
 
 
@@ -246,13 +280,14 @@ def _head(index: int, line: Line, bulleted: bool) -> _Head | None:
     if _WORD.search(text, end) is None:
         if len(text) > _LONGEST_HEADING:
             return None
-        head = _Head(index, len(text), kind | _CAPITALS * text.isupper(), text[begin:].strip())
+        head = _Head(index, begin, len(text), kind | _CAPITALS * text.isupper(), text[begin:])
         return head if not begin or bulleted or head.sentence else None
     closes = caption[-1:] in tuple(".:?!\u2013\u2014-") or text[end:].lstrip()[:1] in tuple("\u2013\u2014-:.")
     if (begin and not bulleted) or not _MINIMUM_RUN_IN <= len(caption) <= _LONGEST_HEADING or not closes:
         return None
     end += text[end : end + 1] == "."
-    return _Head(index, end, kind | _RUN_IN, text[begin:end].strip())
+    end = begin + len(text[begin:end].rstrip())
+    return _Head(index, begin, end, kind | _RUN_IN, text[begin:end])
 
 
 def _emphasis(line: Line, begin: int) -> tuple[int, int]:
@@ -276,5 +311,5 @@ def _capital_head(index: int, line: Line) -> _Head | None:
     text = line.text
     if len(text) in _CAPITAL_LINE and text.isupper() and not line.table:
         letters = sum(character.isalpha() for character in text)
-        return _Head(index, len(text), _CAPITALS, text) if letters * 2 > len(text) else None
+        return _Head(index, 0, len(text), _CAPITALS, text) if letters * 2 > len(text) else None
     return None
