@@ -17,6 +17,7 @@ from typing import Any
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import s3_backends
 from werkzeug.wsgi import get_input_stream
 
 from localcloud.aws.accesslog import AccessLog
@@ -93,7 +94,7 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
             check_signature(signature, caller.secret, request, body, now)
             answer = self._dispatch(environ, body, call, caller, now)
         except RefusedError as refused:
-            answer = _refusal(call, refused)
+            answer = _refusal(call, refused, self._bucket_region(call))
         except Exception as error:  # a fault of this server, or a full disk: said as AWS says it, and logged here
             log.exception("%s failed", call.action)
             answer = _refusal(call, RefusedError("InternalFailure", f"{type(error).__name__} in {call.action}", 500))
@@ -133,6 +134,13 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
             self._state.changed(call.prefix)
         self._store.expunge()
 
+    def _bucket_region(self, call: Call) -> str:
+        """The region that S3 names in its answer to HeadBucket, a refusal included; empty for any other call."""
+        if call.operation != "HeadBucket":
+            return ""
+        bucket = s3_backends[self._account.account]["aws"].buckets.get(str(call.params.get("Bucket", "")))
+        return str(bucket.region_name) if bucket else ""
+
     def _log_s3(self, call: Call, caller: Caller | None, answer: Answer, sent: int) -> None:
         lengths = [int(value) for name, value in answer[1] if name.lower() == "content-length"]
         received = lengths[0] if lengths and call.request.method == "GET" else 0
@@ -167,8 +175,10 @@ def _plain(status: int, content: dict[str, str]) -> Answer:
     return _status_line(status), headers, [data]
 
 
-def _refusal(call: Call, refused: RefusedError) -> Answer:
+def _refusal(call: Call, refused: RefusedError, bucket_region: str = "") -> Answer:
     status, headers, data = error_response(call, refused)
+    if bucket_region:
+        headers["x-amz-bucket-region"] = bucket_region
     headers["Content-Length"] = str(len(data))
     return _status_line(status), list(headers.items()), [data]
 

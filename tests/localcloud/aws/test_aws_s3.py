@@ -196,6 +196,14 @@ def test_delta_with_vended_credentials_of_one_table(
         DeltaTable(other, storage_options=reader)
 
 
+def test_a_refused_head_bucket_names_the_region(aws: LocalAws, bucket: str) -> None:
+    key = aws.user("stranger", allow("s3:GetObject", "arn:aws:s3:::elsewhere/*"))
+    with pytest.raises(ClientError) as raised:
+        aws.client("s3", key).head_bucket(Bucket=bucket)
+    answer = raised.value.response["ResponseMetadata"]
+    assert (answer["HTTPStatusCode"], answer["HTTPHeaders"]["x-amz-bucket-region"]) == (403, "us-east-1")
+
+
 def test_every_data_event_is_logged(aws: LocalAws, bucket: str) -> None:
     key = aws.user("reader", allow("s3:GetObject", f"arn:aws:s3:::{bucket}/logged"))
     aws.client("s3").put_object(Bucket=bucket, Key="logged", Body=b"12345")
