@@ -1,101 +1,75 @@
-"""The Condition element of a policy statement: operators, set operators, policy variables. Pure.
+"""The Condition element of a policy statement: operators, set operators, absent keys. Pure.
 
-Source: IAM JSON policy elements, "Condition operators" and "Conditions with multiple context keys or values"
+Source: IAM JSON policy elements, "Condition operators" and "Single-valued vs. multivalued context keys"
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
-import functools
+import enum
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-Context = Mapping[str, Sequence[str]]
-"""Context keys in lower case, each with its values as text."""
+from localcloud.aws.iam.patterns import Context, Pattern, Template
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_LITERAL_VARIABLES = {"*": "[*]", "?": "[?]", "$": "$"}
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_BOOLEANS = ("true", "false")
 
 
 class MalformedPolicyError(ValueError):
     """A policy document that IAM would not accept."""
 
 
-@functools.lru_cache(maxsize=4096)
-def _pattern(text: str, *, ignore_case: bool) -> re.Pattern[str]:
-    parts = re.split(r"(\[\*\]|\[\?\]|\*|\?)", text)
-    wildcard = {"*": ".*", "?": ".", "[*]": r"\*", "[?]": r"\?"}
-    body = "".join(wildcard.get(part, re.escape(part)) for part in parts)
-    return re.compile(body, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+class Quantifier(enum.Enum):
+    """The set operator before a condition operator."""
+
+    NONE = ""
+    FOR_ALL_VALUES = "ForAllValues"
+    FOR_ANY_VALUE = "ForAnyValue"
 
 
-def like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
-    """Whether `value` matches a pattern in which `*` is any run of characters and `?` any one character."""
-    return _pattern(pattern, ignore_case=ignore_case).fullmatch(value) is not None
-
-
-def substitute(text: str, context: Context) -> str | None:
-    """`text` with its policy variables (`${aws:username}`) filled in, or None if one has no value in `context`.
-
-    A value is taken literally: wildcards in it match only themselves.
-    """
-    missing = False
-
-    def fill(match: re.Match[str]) -> str:
-        nonlocal missing
-        name, _, default = match[1].partition(",")
-        if name in _LITERAL_VARIABLES:
-            return _LITERAL_VARIABLES[name]
-        values = context.get(name.strip().lower(), ())
-        if len(values) == 1:
-            return values[0].replace("*", "[*]").replace("?", "[?]")
-        if default:
-            return default.strip().strip("'")
-        missing = True
-        return ""
-
-    filled = _VARIABLE.sub(fill, text)
-    return None if missing else filled
-
-
-def _unescape(text: str) -> str:
-    return text.replace("[*]", "*").replace("[?]", "?")
+Compare = Callable[[Pattern, str], bool]
 
 
 def _instant(text: str) -> dt.datetime:
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if _NUMBER.fullmatch(text):
         return dt.datetime.fromtimestamp(float(text), dt.UTC)
-    moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    moment = dt.datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def _numeric(compare: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
-    return lambda wanted, had: compare(float(had), float(wanted))
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"not a number: {text!r}")
+    return float(text)
 
 
-def _dated(compare: Callable[[dt.datetime, dt.datetime], bool]) -> Callable[[str, str], bool]:
-    return lambda wanted, had: compare(_instant(had), _instant(wanted))
+def _numeric(compare: Callable[[float, float], bool]) -> Compare:
+    return lambda wanted, had: compare(_number(had), _number(wanted.text))
 
 
-def _binary(wanted: str, had: str) -> bool:
-    return base64.b64decode(wanted, validate=True) == base64.b64decode(had, validate=True)
+def _dated(compare: Callable[[dt.datetime, dt.datetime], bool]) -> Compare:
+    return lambda wanted, had: compare(_instant(had), _instant(wanted.text))
 
 
-def _address(wanted: str, had: str) -> bool:
-    return ipaddress.ip_address(had) in ipaddress.ip_network(wanted, strict=False)
+def _boolean(wanted: Pattern, had: str) -> bool:
+    return had.lower() in _BOOLEANS and wanted.text.lower() == had.lower()
 
 
-_COMPARE: dict[str, Callable[[str, str], bool]] = {
-    "StringEquals": lambda wanted, had: _unescape(wanted) == had,
-    "StringEqualsIgnoreCase": lambda wanted, had: _unescape(wanted).casefold() == had.casefold(),
-    "StringLike": like,
-    "ArnEquals": like,
-    "ArnLike": like,
-    "Bool": lambda wanted, had: wanted.lower() == had.lower(),
+def _address(wanted: Pattern, had: str) -> bool:
+    return ipaddress.ip_address(had) in ipaddress.ip_network(wanted.text, strict=False)
+
+
+_COMPARE: dict[str, Compare] = {
+    "StringEquals": lambda wanted, had: wanted.text == had,
+    "StringEqualsIgnoreCase": lambda wanted, had: wanted.text.lower() == had.lower(),
+    "StringLike": Pattern.matches,
+    "ArnEquals": Pattern.matches_arn,
+    "ArnLike": Pattern.matches_arn,
+    "Bool": _boolean,
     "NumericEquals": _numeric(lambda had, wanted: had == wanted),
     "NumericLessThan": _numeric(lambda had, wanted: had < wanted),
     "NumericLessThanEquals": _numeric(lambda had, wanted: had <= wanted),
@@ -106,7 +80,8 @@ _COMPARE: dict[str, Callable[[str, str], bool]] = {
     "DateLessThanEquals": _dated(lambda had, wanted: had <= wanted),
     "DateGreaterThan": _dated(lambda had, wanted: had > wanted),
     "DateGreaterThanEquals": _dated(lambda had, wanted: had >= wanted),
-    "BinaryEquals": _binary,
+    # Base64 on both sides, so that the texts say what the bytes say.
+    "BinaryEquals": lambda wanted, had: wanted.text == had,
     "IpAddress": _address,
 }
 _NEGATED = {
@@ -119,40 +94,69 @@ _NEGATED = {
     "DateNotEquals": "DateEquals",
     "NotIpAddress": "IpAddress",
 }
+_IF_EXISTS = "IfExists"
 
 
-def satisfied(operator: str, key: str, wanted: Sequence[str], context: Context) -> bool:
-    """Whether one line of a Condition block holds.
+@dataclass(frozen=True)
+class Condition:
+    """One line of a Condition block: an operator, a context key in lower case, the values to compare with.
 
-    Raises MalformedPolicyError for an operator that IAM does not know.
+    `compare` is None for the operator Null, which asks for no more than the key's presence.
     """
-    quantifier, _, name = operator.rpartition(":")
-    if quantifier not in ("", "ForAllValues", "ForAnyValue"):
-        raise MalformedPolicyError(f"unknown set operator in condition operator {operator!r}")
-    had = context.get(key.lower(), ())
-    if name == "Null":
-        return (len(had) == 0) == (wanted[0].lower() == "true")
-    if_exists = name.endswith("IfExists")
-    name = name.removesuffix("IfExists")
-    negated = name in _NEGATED
-    compare = _COMPARE.get(_NEGATED.get(name, name))
-    if compare is None:
-        raise MalformedPolicyError(f"unknown condition operator {operator!r}")
-    if not had:
-        return if_exists or quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
-    filled = [text for text in (substitute(one, context) for one in wanted) if text is not None]
 
-    def holds(value: str) -> bool:
-        return any(_safely(compare, one, value) for one in filled) != negated
+    key: str
+    wanted: tuple[Template, ...]
+    compare: Compare | None
+    quantifier: Quantifier = Quantifier.NONE
+    negated: bool = False
+    if_exists: bool = False
 
-    if quantifier == "ForAllValues" or (negated and not quantifier):
-        return all(holds(value) for value in had)
-    return any(holds(value) for value in had)
+    @classmethod
+    def parse(cls, operator: str, key: str, wanted: Sequence[str], *, variables: bool = True) -> Condition:
+        """Read one line. Raises MalformedPolicyError for an operator that IAM does not know."""
+        prefix, _, name = operator.rpartition(":")
+        if prefix not in [one.value for one in Quantifier]:
+            raise MalformedPolicyError(f"unknown set operator in condition operator {operator!r}")
+        quantifier, templates = Quantifier(prefix), tuple(Template(one, variables) for one in wanted)
+        if name == "Null":
+            return cls(key.lower(), templates, None, quantifier)
+        base = name.removesuffix(_IF_EXISTS)
+        compare = _COMPARE.get(_NEGATED.get(base, base))
+        if compare is None:
+            raise MalformedPolicyError(f"unknown condition operator {operator!r}")
+        return cls(key.lower(), templates, compare, quantifier, base in _NEGATED, base != name)
+
+    def holds(self, context: Context) -> bool:
+        """Whether the line holds in a request's context."""
+        had = context.get(self.key, ())
+        if self.compare is None:
+            return ("false" if had else "true") in (one.text.lower() for one in self.wanted)
+        if not had:
+            return self._holds_without_key()
+        # A variable without a value is equal to nothing and like nothing; a negated operator matches it.
+        filled = [pattern for one in self.wanted if (pattern := one.fill(context)) is not None]
+        held = [self._compared(self.compare, filled, value) for value in had]
+        match self.quantifier:
+            case Quantifier.FOR_ALL_VALUES:
+                return all(held)
+            case Quantifier.FOR_ANY_VALUE:
+                return any(held)
+            case Quantifier.NONE:
+                # A key with several values needs a set operator; without one the line never holds.
+                return held == [True]
+
+    def _holds_without_key(self) -> bool:
+        if self.if_exists or self.quantifier is Quantifier.FOR_ALL_VALUES:
+            return True
+        return self.negated and self.quantifier is Quantifier.NONE
+
+    def _compared(self, compare: Compare, filled: Sequence[Pattern], value: str) -> bool:
+        return any(_safely(compare, one, value) for one in filled) != self.negated
 
 
-def _safely(compare: Callable[[str, str], bool], wanted: str, had: str) -> bool:
+def _safely(compare: Compare, wanted: Pattern, had: str) -> bool:
     """A value of the wrong type (a word where a number is compared) does not match; it is no error in IAM."""
     try:
         return compare(wanted, had)
-    except (ValueError, binascii.Error):
+    except (ValueError, OverflowError, OSError):  # the last two: a date beyond what the clock can say
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from localcloud.aws.iam.policy import (
     MalformedPolicyError,
     Policy,
     Principal,
+    ResourceAnswer,
     Verdict,
     decide,
     evaluate_resource_policy,
@@ -58,6 +59,16 @@ class Caller:
     role: str | None = None
     session_policy: Policy | None = None
     is_root: bool = False
+    user_id: str = ""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What a caller holds: its identity policies, its permissions boundary and its tags."""
+
+    policies: Sequence[Policy] = ()
+    boundary: Policy | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -132,7 +143,8 @@ class Account:
         if access_key_id == self._root.access_key_id:
             arn = f"arn:aws:iam::{self.account}:root"
             principal = Principal(arn, self.account, (arn,))
-            return Caller(principal, access_key_id, self._root.secret_access_key, is_root=True)
+            secret = self._root.secret_access_key
+            return Caller(principal, access_key_id, secret, is_root=True, user_id=self.account)
         session = self._sts.get_assumed_role_from_access_key(access_key_id)
         if session is not None:
             return self._session(session)
@@ -140,7 +152,8 @@ class Account:
             for key in user.access_keys:
                 if key.access_key_id == access_key_id and key.status == "Active":
                     principal = Principal(user.arn, self.account, (user.arn,))
-                    return Caller(principal, access_key_id, key.secret_access_key, user=user.name)
+                    secret = key.secret_access_key
+                    return Caller(principal, access_key_id, secret, user=user.name, user_id=user.id)
         return None
 
     def _session(self, session: Any) -> Caller:
@@ -152,6 +165,7 @@ class Account:
             expires=session.expiration.replace(tzinfo=dt.UTC),
             role=session.role_arn.rsplit("/", 1)[-1],
             session_policy=_document(session.policy) if session.policy else None,
+            user_id=session.user_id,
         )
 
     # --- decision -----------------------------------------------------------------------------------------------
@@ -163,12 +177,12 @@ class Account:
         """
         if call.action in _ALWAYS_ALLOWED:
             return frozenset()
-        context = _request_context(call, caller, now)
-        identity = [] if caller.is_root else list(self._identity_policies(caller))
+        held = self._held(caller)
+        context = _request_context(call, caller, held, now)
         refused: set[str] = set()
         for demand in demands(call, self):
             asked = demand.with_context(context)
-            verdict = self._verdict(asked, caller, identity)
+            verdict = self._verdict(asked, caller, held)
             if verdict.allowed:
                 continue
             if call.operation == "DeleteObjects":
@@ -177,36 +191,44 @@ class Account:
             raise access_denied(call, caller.principal, asked, verdict)
         return frozenset(refused)
 
-    def _verdict(self, demand: Demand, caller: Caller, identity: Sequence[Policy]) -> Verdict:
-        if demand.action == "sts:AssumeRole":
-            return self._may_assume(demand, caller, identity)
+    def _verdict(self, demand: Demand, caller: Caller, held: _Held) -> Verdict:
+        resource = self._resource_policy(demand)
+        assuming = demand.action == "sts:AssumeRole"
+        if assuming:
+            answer = ResourceAnswer()
+            if resource is not None:
+                bounded = held.boundary is not None
+                answer = evaluate_resource_policy(resource, caller.principal, demand, bounded=bounded)
+            if answer.decision is not Decision.ALLOWED:
+                return Verdict(answer.decision, "because the role's trust policy does not let this principal assume it")
         if caller.is_root:
             return Verdict(Decision.ALLOWED)
         return decide(
             demand,
             caller.principal,
-            identity=identity,
+            identity=held.policies,
+            boundary=held.boundary,
             session=caller.session_policy,
-            resource=self._bucket_policy(demand),
+            resource=resource,
+            needs_trust=assuming or (resource is not None and demand.resource.startswith("arn:aws:kms:")),
         )
 
-    def _may_assume(self, demand: Demand, caller: Caller, identity: Sequence[Policy]) -> Verdict:
-        """AssumeRole needs the role's trust and, unless the trust names the caller itself, an identity policy."""
-        trust = self._trust_policy(demand.resource)
-        trusted = Decision.IMPLICIT_DENY
-        if trust is not None:
-            trusted = evaluate_resource_policy(trust, caller.principal, demand)
-        if trusted is not Decision.ALLOWED:
-            return Verdict(trusted, "because the role's trust policy does not let this principal assume it")
-        if caller.is_root:
-            return Verdict(Decision.ALLOWED)
-        return decide(
-            demand,
-            caller.principal,
-            identity=identity,
-            session=caller.session_policy,
-            resource=trust,
-        )
+    def _resource_policy(self, demand: Demand) -> Policy | None:
+        """The policy of the bucket, key or secret that a demand names, or the trust policy of a role to assume."""
+        if demand.action == "sts:AssumeRole":
+            return self._trust_policy(demand.resource)
+        service, region, name = _arn_parts(demand.resource)
+        document: Any = None
+        if service == "s3":
+            bucket = s3_backends[self.account][_PARTITION].buckets.get(name.partition("/")[0])
+            document = bucket.policy.decode() if bucket is not None and bucket.policy is not None else None
+        elif service == "kms":
+            key = kms_backends[self.account][region].keys.get(name.removeprefix("key/"))
+            document = key.policy if key is not None else None
+        elif service == "secretsmanager":
+            secrets = list(secretsmanager_backends[self.account][region].secrets.values())
+            document = next((one.policy for one in secrets if one.arn == demand.resource), None)
+        return _document(document) if document else None
 
     def _trust_policy(self, role_arn: str) -> Policy | None:
         try:
@@ -214,28 +236,37 @@ class Account:
         except NotFoundException:
             return None
 
-    def _bucket_policy(self, demand: Demand) -> Policy | None:
-        if not demand.resource.startswith("arn:aws:s3:::"):
-            return None
-        name = demand.resource.split(":::", 1)[1].partition("/")[0]
-        bucket = s3_backends[self.account][_PARTITION].buckets.get(name)
-        if bucket is None or bucket.policy is None:
-            return None
-        return _document(bucket.policy.decode())
-
-    def _identity_policies(self, caller: Caller) -> Iterator[Policy]:
-        holders: Iterable[Any]
+    def _held(self, caller: Caller) -> _Held:
+        if caller.is_root:
+            return _Held()
         if caller.user is not None:
-            holders = [self._iam.users[caller.user], *self._iam.get_groups_for_user(caller.user)]
-        else:
-            try:
-                holders = [self._iam.get_role(caller.role)]
-            except NotFoundException:  # a session outlives its role, without permissions
-                holders = []
+            user = self._iam.users[caller.user]
+            groups = self._iam.get_groups_for_user(caller.user)
+            tags = self._iam.list_user_tags(caller.user)
+            return _Held(tuple(self._policies(user, *groups)), tags=_tags(tags))
+        try:
+            role = self._iam.get_role(caller.role)
+        except NotFoundException:  # a session outlives its role, without permissions
+            return _Held()
+        tags, _ = self._iam.list_role_tags(caller.role, marker=None)
+        return _Held(tuple(self._policies(role)), self._boundary(role.permissions_boundary_arn), _tags(tags))
+
+    def _boundary(self, arn: str | None) -> Policy | None:
+        if not arn:
+            return None
+        try:
+            return self._managed(self._iam.get_policy(arn))
+        except NotFoundException:  # a boundary that is gone bounds everything
+            return Policy(())
+
+    def _policies(self, *holders: Any) -> Iterator[Policy]:
         for holder in holders:
             yield from map(_document, holder.policies.values())
-            for managed in holder.managed_policies.values():
-                yield _document(next(one.document for one in managed.versions if one.is_default))
+            yield from map(self._managed, holder.managed_policies.values())
+
+    @staticmethod
+    def _managed(policy: Any) -> Policy:
+        return _document(next(one.document for one in policy.versions if one.is_default))
 
     # --- sessions of services -----------------------------------------------------------------------------------
 
@@ -248,8 +279,8 @@ class Account:
         principal = Principal(service, service=service)
         context = {"aws:sourceaccount": (self.account,), "aws:sourcearn": (source_arn,)}
         demand = Demand("sts:AssumeRole", "", context)
-        decision = evaluate_resource_policy(trust, principal, demand) if trust else Decision.IMPLICIT_DENY
-        if decision is not Decision.ALLOWED:
+        answer = evaluate_resource_policy(trust, principal, demand) if trust else ResourceAnswer()
+        if answer.decision is not Decision.ALLOWED:
             raise RefusedError(
                 "ValidationException",
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
@@ -299,7 +330,19 @@ def _wrong_token(signature: Signature) -> RefusedError:
     return _unknown_key(signature)
 
 
-def _request_context(call: Call, caller: Caller, now: dt.datetime) -> dict[str, tuple[str, ...]]:
+def _tags(listed: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
+def _arn_parts(arn: str) -> tuple[str, str, str]:
+    """Service, region and resource of an ARN; empty for what is none."""
+    match arn.split(":", 5):
+        case ["arn", _, service, region, _, resource]:
+            return service, region, resource
+    return "", "", ""
+
+
+def _request_context(call: Call, caller: Caller, held: _Held, now: dt.datetime) -> dict[str, tuple[str, ...]]:
     """The global condition keys of a call. Loopback stands for the TLS endpoint, so SecureTransport is true."""
     context: dict[str, tuple[str, ...]] = {
         "aws:principalarn": (caller.principal.matches[-1],),
@@ -311,6 +354,10 @@ def _request_context(call: Call, caller: Caller, now: dt.datetime) -> dict[str, 
         "aws:currenttime": (now.isoformat(),),
         "aws:epochtime": (str(int(now.timestamp())),),
         "aws:useragent": (str(call.request.headers.get("User-Agent", "")),),
+        "aws:userid": (caller.user_id,),
+        "aws:viaawsservice": ("false",),
+        "aws:principalisawsservice": ("false",),
+        **{f"aws:principaltag/{name.lower()}": (value,) for name, value in held.tags.items()},
     }
     if caller.user is not None:
         context["aws:username"] = (caller.user,)

@@ -2,8 +2,9 @@
 
 Source: IAM "Policy evaluation logic" for one account
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html): an explicit deny anywhere
-decides; otherwise an identity policy or a resource policy must allow; a session policy narrows what identity policies
-allow.
+decides; otherwise an identity policy or a resource policy must allow; a permissions boundary and a session policy
+narrow what identity policies allow, and what a resource policy grants to a role, but not what a resource policy grants
+to a user or to one session by name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.aws.iam.conditions import Context, MalformedPolicyError, like, satisfied, substitute
+from localcloud.aws.iam.conditions import Condition, MalformedPolicyError
+from localcloud.aws.iam.patterns import ARN_SEGMENTS, Context, Pattern, Template, like
 
 __all__ = [
     "Decision",
@@ -22,11 +24,16 @@ __all__ = [
     "MalformedPolicyError",
     "Policy",
     "Principal",
+    "Reach",
+    "ResourceAnswer",
     "Verdict",
     "decide",
     "evaluate",
     "evaluate_resource_policy",
 ]
+
+_WITH_VARIABLES = "2012-10-17"
+_VERSIONS = (_WITH_VARIABLES, "2008-10-17")
 
 
 class Decision(enum.Enum):
@@ -35,6 +42,15 @@ class Decision(enum.Enum):
     ALLOWED = "allowed"
     IMPLICIT_DENY = "implicitDeny"
     EXPLICIT_DENY = "explicitDeny"
+
+
+class Reach(enum.IntEnum):
+    """How a resource policy names who calls, from not at all to the caller itself."""
+
+    NONE = 0
+    ACCOUNT = 1
+    ROLE = 2
+    CALLER = 3
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,21 @@ class Verdict:
         return self.decision is Decision.ALLOWED
 
 
+@dataclass(frozen=True)
+class ResourceAnswer:
+    """What a resource policy says: whether it denies, and under which names it allows."""
+
+    denied: bool = False
+    granted: frozenset[Reach] = frozenset()
+
+    @property
+    def decision(self) -> Decision:
+        """The answer as one word."""
+        if self.denied:
+            return Decision.EXPLICIT_DENY
+        return Decision.ALLOWED if self.granted else Decision.IMPLICIT_DENY
+
+
 def _texts(value: object, element: str) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str | bool | int | float) for item in items):
@@ -89,9 +120,9 @@ class _Statement:
     allow: bool
     actions: tuple[str, ...]
     not_actions: bool
-    resources: tuple[str, ...]
+    resources: tuple[Template, ...]
     not_resources: bool
-    conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
+    conditions: tuple[Condition, ...]
     principals: Mapping[str, tuple[str, ...]] | None
     not_principals: bool
 
@@ -99,37 +130,51 @@ class _Statement:
         if any(like(one, demand.action, ignore_case=True) for one in self.actions) == self.not_actions:
             return False
         if self.resources:
-            filled = (substitute(one, demand.context) for one in self.resources)
-            hit = any(one is not None and like(one, demand.resource) for one in filled)
+            # A variable without a value names no resource.
+            filled = (one.fill(demand.context) for one in self.resources)
+            hit = any(one is not None and _covers(one, demand.resource) for one in filled)
             if hit == self.not_resources:
                 return False
-        return all(satisfied(*condition, demand.context) for condition in self.conditions)
+        return all(condition.holds(demand.context) for condition in self.conditions)
 
-    def names(self, principal: Principal, *, directly: bool) -> bool:
-        """Whether the Principal element covers `principal`; `directly` leaves out naming the whole account."""
+    def reach(self, principal: Principal, *, bounded: bool) -> Reach:
+        """How the Principal element names `principal`; `bounded` says that it has a permissions boundary."""
         if self.principals is None:
-            return False
-        hit = any(
-            _names(kind, value, principal, directly) for kind, values in self.principals.items() for value in values
+            return Reach.NONE
+        found = max(
+            (_reach(kind, value, principal) for kind, values in self.principals.items() for value in values),
+            default=Reach.NONE,
         )
-        return hit != self.not_principals
+        if not self.not_principals:
+            return found
+        # IAM's documented trap: Deny with NotPrincipal denies everyone who has a permissions boundary.
+        everyone_bounded = bounded and not self.allow
+        return Reach.CALLER if found is Reach.NONE or everyone_bounded else Reach.NONE
 
 
-def _names(kind: str, value: str, principal: Principal, directly: bool) -> bool:
+def _covers(pattern: Pattern, resource: str) -> bool:
+    """A resource that is no ARN (`*`, of actions that know no resources) and a short pattern are compared whole."""
+    if min(resource.count(":"), pattern.text.count(":")) < ARN_SEGMENTS - 1:
+        return pattern.matches(resource)
+    return pattern.matches_arn(resource)
+
+
+def _reach(kind: str, value: str, principal: Principal) -> Reach:
     if kind == "Service":
-        return principal.service is not None and value == principal.service
+        return Reach.CALLER if principal.service is not None and value == principal.service else Reach.NONE
     if kind != "AWS" or principal.service is not None:
-        return False
-    if value == "*" or value in principal.matches:
-        return True
-    whole_account = principal.account is not None and value in (
-        principal.account,
-        f"arn:aws:iam::{principal.account}:root",
-    )
-    return whole_account and not directly
+        return Reach.NONE
+    if value in ("*", principal.arn):
+        return Reach.CALLER
+    if value in principal.matches:
+        return Reach.ROLE
+    account = principal.account
+    if account is not None and value in (account, f"arn:aws:iam::{account}:root"):
+        return Reach.ACCOUNT
+    return Reach.NONE
 
 
-def _statement(raw: object) -> _Statement:
+def _statement(raw: object, *, variables: bool) -> _Statement:
     if not isinstance(raw, Mapping):
         raise MalformedPolicyError("a Statement must be an object")
     effect = raw.get("Effect")
@@ -137,27 +182,30 @@ def _statement(raw: object) -> _Statement:
         raise MalformedPolicyError(f"Effect must be Allow or Deny, not {effect!r}")
     if ("Action" in raw) == ("NotAction" in raw):
         raise MalformedPolicyError("a Statement needs exactly one of Action and NotAction")
+    for one in ("Resource", "Principal"):
+        if one in raw and f"Not{one}" in raw:
+            raise MalformedPolicyError(f"a Statement has {one} or Not{one}, not both")
+    resources = _texts(raw.get("Resource", raw.get("NotResource", [])), "Resource")
     return _Statement(
         allow=effect == "Allow",
         actions=_texts(raw.get("Action", raw.get("NotAction")), "Action"),
         not_actions="NotAction" in raw,
-        resources=_texts(raw.get("Resource", raw.get("NotResource", [])), "Resource"),
+        resources=tuple(Template(one, variables) for one in resources),
         not_resources="NotResource" in raw,
-        conditions=tuple(_conditions(raw.get("Condition") or {})),
+        conditions=tuple(_conditions(raw.get("Condition") or {}, variables=variables)),
         principals=_principals(raw.get("Principal", raw.get("NotPrincipal"))),
         not_principals="NotPrincipal" in raw,
     )
 
 
-def _conditions(raw: object) -> Iterable[tuple[str, str, tuple[str, ...]]]:
+def _conditions(raw: object, *, variables: bool) -> Iterable[Condition]:
     if not isinstance(raw, Mapping):
         raise MalformedPolicyError("Condition must be an object")
     for operator, keys in raw.items():
         if not isinstance(keys, Mapping):
             raise MalformedPolicyError(f"Condition operator {operator} must hold an object")
         for key, wanted in keys.items():
-            satisfied(operator, key, ("",), {})  # refuses an operator that IAM does not know
-            yield operator, key, _texts(wanted, f"Condition {key}")
+            yield Condition.parse(operator, key, _texts(wanted, f"Condition {key}"), variables=variables)
 
 
 def _principals(raw: object) -> Mapping[str, tuple[str, ...]] | None:
@@ -185,35 +233,38 @@ class Policy:
             raise MalformedPolicyError(f"a policy must be JSON: {error}") from error
         if not isinstance(raw, Mapping) or "Statement" not in raw:
             raise MalformedPolicyError("a policy must be an object with a Statement")
-        statements = raw["Statement"]
-        return cls(tuple(_statement(one) for one in (statements if isinstance(statements, list) else [statements])))
+        version = raw.get("Version", "2008-10-17")
+        if version not in _VERSIONS:
+            raise MalformedPolicyError(f"Version must be one of {', '.join(_VERSIONS)}, not {version!r}")
+        statements = raw["Statement"] if isinstance(raw["Statement"], list) else [raw["Statement"]]
+        return cls(tuple(_statement(one, variables=version == _WITH_VARIABLES) for one in statements))
 
 
 def evaluate(policies: Iterable[Policy], demand: Demand) -> Decision:
     """What identity or session policies say to a demand. A statement of theirs must name resources."""
-    return _combine(
-        one.allow for policy in policies for one in policy.statements if one.resources and one.applies(demand)
-    )
+    decision = Decision.IMPLICIT_DENY
+    for policy in policies:
+        for statement in policy.statements:
+            if statement.resources and statement.applies(demand):
+                if not statement.allow:
+                    return Decision.EXPLICIT_DENY
+                decision = Decision.ALLOWED
+    return decision
 
 
 def evaluate_resource_policy(
-    policy: Policy, principal: Principal, demand: Demand, *, directly: bool = False
-) -> Decision:
-    """What a resource or trust policy says to a demand of `principal`."""
-    return _combine(
-        one.allow
-        for one in policy.statements
-        if one.names(principal, directly=directly and one.allow) and one.applies(demand)
-    )
-
-
-def _combine(effects: Iterable[bool]) -> Decision:
-    decision = Decision.IMPLICIT_DENY
-    for allow in effects:
-        if not allow:
-            return Decision.EXPLICIT_DENY
-        decision = Decision.ALLOWED
-    return decision
+    policy: Policy, principal: Principal, demand: Demand, *, bounded: bool = False
+) -> ResourceAnswer:
+    """What a resource or trust policy says to a demand of `principal`, which may have a permissions boundary."""
+    granted: set[Reach] = set()
+    for statement in policy.statements:
+        reach = statement.reach(principal, bounded=bounded)
+        if reach is Reach.NONE or not statement.applies(demand):
+            continue
+        if not statement.allow:
+            return ResourceAnswer(denied=True)
+        granted.add(reach)
+    return ResourceAnswer(granted=frozenset(granted))
 
 
 def decide(
@@ -221,30 +272,35 @@ def decide(
     principal: Principal,
     *,
     identity: Sequence[Policy],
+    boundary: Policy | None = None,
     session: Policy | None = None,
     resource: Policy | None = None,
+    needs_trust: bool = False,
 ) -> Verdict:
-    """The decision of one account over a demand: identity policies, a session policy, the resource's own policy.
+    """The decision of one account over a demand, from every kind of policy that one account has.
 
-    The whole-account principal of a resource policy only lets identity policies decide; a principal that the
-    resource policy names itself needs no identity policy.
+    `needs_trust` is for resources whose own policy decides who may use identity policies at all (KMS keys, roles that
+    are assumed): there identity policies count only where the resource policy allows the account.
     """
     by_identity = evaluate(identity, demand)
-    by_session = Decision.ALLOWED if session is None else evaluate([session], demand)
-    by_resource = (
-        Decision.IMPLICIT_DENY
-        if resource is None
-        else evaluate_resource_policy(resource, principal, demand, directly=True)
-    )
-    for decision, kind in (
-        (by_identity, "an identity-based policy"),
-        (by_session, "a session policy"),
-        (by_resource, "a resource-based policy"),
-    ):
+    answer = ResourceAnswer()
+    if resource is not None:
+        answer = evaluate_resource_policy(resource, principal, demand, bounded=boundary is not None)
+    narrowing = [
+        (Decision.ALLOWED if policy is None else evaluate([policy], demand), kind)
+        for policy, kind in ((session, "session policy"), (boundary, "permissions boundary"))
+    ]
+    explicit = [(by_identity, "an identity-based policy"), (answer.decision, "a resource-based policy")]
+    for decision, kind in [*explicit, *((decision, f"a {kind}") for decision, kind in narrowing)]:
         if decision is Decision.EXPLICIT_DENY:
             return Verdict(decision, f"with an explicit deny in {kind}")
-    if by_session is Decision.IMPLICIT_DENY:
-        return Verdict(by_session, f"because no session policy allows the {demand.action} action")
-    if Decision.ALLOWED in (by_identity, by_resource):
+    if Reach.CALLER in answer.granted:
         return Verdict(Decision.ALLOWED)
-    return Verdict(by_identity, f"because no identity-based policy allows the {demand.action} action")
+    trusted = not needs_trust or Reach.ACCOUNT in answer.granted
+    if not (by_identity is Decision.ALLOWED and trusted) and Reach.ROLE not in answer.granted:
+        missing = "identity-based policy" if trusted else "resource-based policy"
+        return Verdict(Decision.IMPLICIT_DENY, f"because no {missing} allows the {demand.action} action")
+    for decision, kind in narrowing:
+        if decision is Decision.IMPLICIT_DENY:
+            return Verdict(decision, f"because no {kind} allows the {demand.action} action")
+    return Verdict(Decision.ALLOWED)

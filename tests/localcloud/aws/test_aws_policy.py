@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from local_aws import allow, deny
 
-from localcloud.aws.iam.conditions import like, satisfied, substitute
+from localcloud.aws.iam.conditions import Condition
+from localcloud.aws.iam.patterns import Template, like
 from localcloud.aws.iam.policy import (
     Decision,
     Demand,
@@ -67,6 +68,8 @@ CONTEXT = {
     "aws:tagkeys": ("run", "year"),
     "s3:max-keys": ("100",),
     "aws:securetransport": ("true",),
+    "aws:sourcearn": ("arn:aws:s3:::lake-east",),
+    "x:digest": ("YWJj",),
 }
 
 
@@ -101,10 +104,23 @@ CONTEXT = {
         ("ForAnyValue:StringEquals", "aws:TagKeys", ["run"], True),
         ("ForAnyValue:StringEquals", "aws:absent", ["run"], False),
         ("ArnLike", "aws:absent", ["arn:aws:*"], False),
+        ("ArnLike", "aws:SourceArn", ["arn:aws:s3:::lake*"], True),
+        ("ArnLike", "aws:SourceArn", ["arn:*"], False),
+        ("ArnNotEquals", "aws:SourceArn", ["arn:aws:s3:::other"], True),
+        ("StringEquals", "aws:TagKeys", ["run"], False),
+        ("StringNotEquals", "aws:TagKeys", ["owner"], False),
+        ("StringEquals", "aws:username", ["${aws:PrincipalTag/name}"], False),
+        ("StringNotEquals", "aws:username", ["${aws:PrincipalTag/name}"], True),
+        ("Null", "aws:username", ["true", "false"], True),
+        ("Bool", "aws:username", ["alice"], False),
+        ("BinaryEquals", "x:digest", ["YWJj"], True),
+        ("NumericEquals", "s3:max-keys", ["1_00"], False),
+        ("NumericEquals", "s3:max-keys", ["inf"], False),
+        ("DateEquals", "aws:CurrentTime", ["1767323045"], True),
     ],
 )
 def test_conditions(operator: str, key: str, wanted: list[str], expected: bool) -> None:
-    assert satisfied(operator, key, wanted, CONTEXT) is expected
+    assert Condition.parse(operator, key, wanted).holds(CONTEXT) is expected
 
 
 def test_every_condition_line_must_hold() -> None:
@@ -124,9 +140,58 @@ def test_policy_variables_are_literal_and_must_have_a_value() -> None:
     assert asked("alice", "bob/x") is IMPLICIT
     assert asked("*", "bob/x") is IMPLICIT
     assert asked(None, "alice/x") is IMPLICIT
-    assert substitute("${*}", {}) == "[*]"
-    assert like("a[*]b", "a*b")
-    assert not like("a[*]b", "axb")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        ("a${*}b", "a*b", True),
+        ("a${*}b", "axb", False),
+        ("a${?}${$}b", "a?$b", True),
+        ("a[*]b", "a[x]b", True),
+        ("a[*]b", "a*b", False),
+        ("${aws:PrincipalTag/team, 'all'}/*", "all/x", True),
+        ("${aws:PrincipalTag/team, '*'}/x", "red/x", False),
+        ("${aws:TagKeys}/x", "run/x", False),
+        ("${aws:username}-*", "alice-x", True),
+        ("*a*b*", "xxaxxbxx", True),
+        ("*a*b*", "xxbxxaxx", False),
+        ("ab*ba", "aba", False),
+    ],
+)
+def test_patterns(pattern: str, value: str, expected: bool) -> None:
+    filled = Template(pattern).fill(CONTEXT)
+    assert (filled is not None and filled.matches(value)) is expected
+
+
+def test_variables_came_with_the_version_of_2012() -> None:
+    home = {"Statement": [allow("s3:GetObject", "arn:aws:s3:::home/${aws:username}")]}
+    demand = Demand("s3:GetObject", "arn:aws:s3:::home/alice", CONTEXT)
+    for version, expected in (
+        ({}, IMPLICIT),
+        ({"Version": "2008-10-17"}, IMPLICIT),
+        ({"Version": "2012-10-17"}, ALLOWED),
+    ):
+        assert evaluate([Policy.parse({**version, **home})], demand) is expected
+
+
+def test_a_pattern_of_many_wildcards_takes_no_time_worth_naming() -> None:
+    assert not like("*a" * 500 + "b", "a" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "resource", "expected"),
+    [
+        ("arn:aws:iam::*:role/x", "arn:aws:iam::1:role/y:role/x", False),
+        ("arn:aws:iam::*:role/x", "arn:aws:iam::1:role/x", True),
+        ("arn:aws:logs:*:*:log-group:/aws/*", "arn:aws:logs:us-east-1:1:log-group:/aws/x:log-stream:y", True),
+        ("arn:aws:s3*", "arn:aws:s3:::lake/x", True),
+        ("*", "*", True),
+        ("arn:aws:s3:::*", "*", False),
+    ],
+)
+def test_a_wildcard_stays_between_its_colons(pattern: str, resource: str, expected: bool) -> None:
+    assert (evaluate([parsed(allow("s3:GetObject", pattern))], Demand("s3:GetObject", resource)) is ALLOWED) is expected
 
 
 @given(st.text(max_size=30))
@@ -179,7 +244,7 @@ def test_a_resource_policy_that_names_the_caller_is_enough() -> None:
 def test_trust_policies(principal: Principal, element: Any, expected: Decision) -> None:
     trust = parsed({"Effect": "Allow", "Principal": element, "Action": "sts:AssumeRole"})
     demand = Demand("sts:AssumeRole", "arn:aws:iam::1:role/r")
-    assert evaluate_resource_policy(trust, principal, demand) is expected
+    assert evaluate_resource_policy(trust, principal, demand).decision is expected
 
 
 @pytest.mark.parametrize(
