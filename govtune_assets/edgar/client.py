@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from govtune_assets.edgar.cache import DiskCache, Entry
+from govtune_assets.edgar.cache import Body, DiskCache, Entry
 from govtune_assets.edgar.errors import (
     BlockedError,
     DownloadError,
@@ -49,7 +49,7 @@ class Traffic:
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
-    body: bytes
+    body: Body
     headers: httpx.Headers
 
 
@@ -75,6 +75,7 @@ class EdgarClient:
         )
 
     async def __aenter__(self) -> EdgarClient:
+        await asyncio.to_thread(self.cache.sweep)
         await self._http.__aenter__()
         return self
 
@@ -130,7 +131,8 @@ class EdgarClient:
         if answer.status in (_FORBIDDEN, _NOT_FOUND):
             self.cache.store_missing(url)
             raise MissingDocumentError(url)
-        return self.cache.store(url, answer.body, answer.headers.get("etag"), answer.headers.get("last-modified"))
+        validators = answer.headers.get("etag"), answer.headers.get("last-modified")
+        return await asyncio.to_thread(self.cache.store, url, answer.body, *validators)
 
     async def _ask(self, url: str, headers: dict[str, str]) -> _Answer:
         """An answer with status 200, 304, 403 or 404, after retries and pauses."""
@@ -177,8 +179,9 @@ class EdgarClient:
             if declared.isdigit() and int(declared) != len(raw):
                 raise _TransientError(f"{len(raw)} of {declared} bytes arrived")
             encoding = response.headers.get("content-encoding", "identity").lower()
-            body = _decode(bytes(raw), encoding, self.source.max_document_bytes)
-            return _Answer(response.status_code, body, response.headers)
+        # Unpacking and hashing megabytes takes tens of milliseconds, in which others' requests must go on.
+        body = await asyncio.to_thread(_unpack, bytes(raw), encoding, self.source.max_document_bytes)
+        return _Answer(response.status_code, body, response.headers)
 
 
 def _existing(entry: Entry) -> Entry:
@@ -187,28 +190,35 @@ def _existing(entry: Entry) -> Entry:
     return entry
 
 
-def _decode(raw: bytes, encoding: str, limit: int) -> bytes:
+def _unpack(raw: bytes, encoding: str, limit: int) -> Body:
     """The body, unpacked within `limit` bytes; a stream that is cut, damaged or too large is transient."""
     if encoding in ("identity", "") or not raw:
-        return raw
+        return Body.of(raw)
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise _TransientError(f"unknown content encoding {encoding!r}")
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        body = unpacker.decompress(raw, limit)
-    except zlib.error as error:
-        raise _TransientError(f"damaged {encoding} body: {error}") from error
-    if not unpacker.eof:
-        raise _TransientError(f"{encoding} body ends too early or holds more than {limit} bytes")
-    return body
+    parts: list[bytes] = []
+    left, rest = limit, raw
+    while rest:  # a gzip stream may have several members, RFC 1952, 2.2
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        try:
+            parts.append(unpacker.decompress(rest, left + 1))
+        except zlib.error as error:
+            raise _TransientError(f"damaged {encoding} body: {error}") from error
+        left -= len(parts[-1])
+        if not unpacker.eof or left < 0:
+            raise _TransientError(f"{encoding} body ends too early or holds more than {limit} bytes")
+        rest = unpacker.unused_data
+    return Body.of(b"".join(parts), None if encoding == "deflate" else raw)
 
 
 def _says(answer: _Answer, words: tuple[bytes, ...]) -> bool:
-    page = answer.body.lower() if len(answer.body) < _PAGE_BYTES else b""
+    content = answer.body.content
+    page = content.lower() if len(content) < _PAGE_BYTES else b""
     return any(word in page for word in words)
 
 
 def _missing(answer: _Answer) -> bool:
     if answer.status == _NOT_FOUND:
         return True
-    return answer.status == _FORBIDDEN and (b"<Code>AccessDenied" in answer.body or b"<Code>NoSuchKey" in answer.body)
+    content = answer.body.content
+    return answer.status == _FORBIDDEN and (b"<Code>AccessDenied" in content or b"<Code>NoSuchKey" in content)

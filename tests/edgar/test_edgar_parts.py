@@ -1,7 +1,10 @@
 """Settings, names, the rate gate and the cache, each alone."""
 
 import asyncio
+import gzip
+import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +20,11 @@ from govtune_assets.edgar import (
     normalize_cik,
     normalize_ticker,
 )
-from govtune_assets.edgar.cache import DiskCache
+from govtune_assets.edgar.cache import Body, DiskCache
 from govtune_assets.edgar.gate import RateGate
 from govtune_assets.extraction.atomic import write_atomically
 
-from .conftest import AGENT, Folder, Replica
+from .conftest import AGENT, Folder, Replica, document
 
 
 @pytest.mark.parametrize("agent", ["", "Mozilla/5.0", "Lamp Bank", "Lamp\nBank a@b.example", "B\u00e4nk a@b.example"])
@@ -111,8 +114,8 @@ def test_a_schedule_from_a_clock_that_was_set_back_is_dropped(tmp_path: Path) ->
 def test_the_cache_keeps_bodies_by_content(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path / "cache")
     assert cache.entry("http://a") is None
-    first = cache.store("http://a", b"body", '"tag"', None)
-    second = cache.store("http://b", b"body", None, None)
+    first = cache.store("http://a", Body.of(b"body"), '"tag"', None)
+    second = cache.store("http://b", Body.of(b"body"), None, None)
     assert first.sha256 == second.sha256
     assert cache.entry("http://a") == first
     assert cache.body(first) == b"body"
@@ -124,7 +127,7 @@ def test_the_cache_keeps_bodies_by_content(tmp_path: Path) -> None:
 
 def test_a_damaged_entry_or_body_counts_as_not_stored(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path / "cache")
-    entry = cache.store("http://a", b"body", None, None)
+    entry = cache.store("http://a", Body.of(b"body"), None, None)
     assert entry.sha256
     cache.body_path(entry.sha256).write_bytes(b"bod")
     assert cache.body(entry) is None
@@ -141,3 +144,30 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write_atomically(target, b"data")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_the_cache_keeps_bodies_packed_as_they_came(
+    folder: Folder, replica: Callable[..., Replica], source: Callable[..., EdgarSource]
+) -> None:
+    text = document(body="<p>We may fail.</p>" * 5000)
+    folder.filing(folder.company(1, "AAA"), text)
+    wanted = source(replica(folder.root))
+    digest = collect(wanted, 2023).filings[0].document_sha256
+    assert digest == hashlib.sha256(text.encode()).hexdigest()
+    stored = DiskCache(wanted.cache_dir).body_path(digest)
+    assert gzip.decompress(stored.read_bytes()) == text.encode()
+    assert stored.stat().st_size < len(text) / 10
+
+
+def test_what_a_killed_process_left_half_written_is_removed_after_an_hour(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    entry = cache.store("http://a", Body.of(b"body"), None, None)
+    stale, current = tmp_path / "bodies" / "ab" / ".part-old", tmp_path / "bodies" / "ab" / ".part-new"
+    stale.parent.mkdir(exist_ok=True)
+    for part in (stale, current):
+        part.write_bytes(b"half")
+    os.utime(stale, (time.time() - 4000, time.time() - 4000))
+    cache.sweep()
+    assert current.is_file()
+    assert not stale.exists()
+    assert cache.entry("http://a") == entry

@@ -21,7 +21,7 @@ Serve = Callable[..., httpx.Client]
 @contextmanager
 def running(server: ReplicaServer) -> Iterator[str]:
     """Run a server in a thread; gives its base address."""
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)  # seconds until it sees its end
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
