@@ -8,6 +8,7 @@ from govtune_assets.edgar.errors import (
     MalformedAnswerError,
     MissingDocumentError,
     UndeclaredToolError,
+    UniverseError,
     UnknownCompanyError,
 )
 from govtune_assets.edgar.records import (
@@ -23,7 +24,13 @@ from govtune_assets.edgar.records import (
     Stats,
 )
 from govtune_assets.edgar.settings import EdgarSource
-from govtune_assets.edgar.universe import companies_in_folder, normalize_cik, normalize_ticker
+from govtune_assets.edgar.universe import (
+    Universe,
+    companies_in_folder,
+    normalize_cik,
+    normalize_ticker,
+    parse_universe,
+)
 
 __all__ = [
     "BlockedError",
@@ -43,9 +50,12 @@ __all__ = [
     "SkipReason",
     "Stats",
     "UndeclaredToolError",
+    "Universe",
+    "UniverseError",
     "UnknownCompanyError",
     "collect",
     "companies_in_folder",
     "normalize_cik",
     "normalize_ticker",
+    "parse_universe",
 ]

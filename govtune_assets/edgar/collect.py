@@ -33,7 +33,7 @@ from govtune_assets.edgar.records import (
 )
 from govtune_assets.edgar.settings import EdgarSource
 from govtune_assets.edgar.submissions import submissions
-from govtune_assets.edgar.universe import resolve
+from govtune_assets.edgar.universe import Filers, Universe, parse_universe, resolve
 from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts, worker
 
 _DOWNLOADS = 12  # filings under way at once: enough to fill 8 requests a second at 1.5 s each
@@ -44,15 +44,15 @@ _REPORT_EVERY = 1.0  # seconds
 def collect(
     source: EdgarSource,
     fiscal_year: int,
-    universe: Iterable[str] | None = None,
+    universe: Iterable[str] = ("served",),
     on_progress: OnProgress = lambda progress: None,
 ) -> Collection:
-    """All 10-Ks and 10-Qs of `fiscal_year` by the companies in `universe` (tickers or CIKs; none: all listed).
+    """All 10-Ks and 10-Qs of `fiscal_year` by the companies in `universe`, written as `parse_universe` says.
 
-    Raises UnknownCompanyError for names the source does not know, UndeclaredToolError, BlockedError, and
+    Raises UniverseError, UnknownCompanyError for names the source does not know, UndeclaredToolError, BlockedError, and
     DownloadError where the list of companies itself cannot be had; failures of single filings are in `skips`.
     """
-    collecting = _Collector(source, fiscal_year, on_progress).run(list(universe or ()))
+    collecting = _Collector(source, fiscal_year, on_progress).run(parse_universe(universe))
     if not _in_event_loop():
         return asyncio.run(collecting)
     # A run may be executed inside somebody's event loop, where no second one may start: it gets a thread of its own.
@@ -93,13 +93,16 @@ class _Collector:
         self._skips: list[Skip] = []
         self._done = self._total = self._other_year = self._extractions = 0
         self._companies_left = 0
+        self._filers = Filers((), {})
+        self._outside: set[str] = set()
         self._cpu = 0.0
         self._began = self._reported = time.monotonic()
 
-    async def run(self, names: list[str]) -> Collection:
+    async def run(self, universe: Universe) -> Collection:
         try:
             async with self._client:
-                companies = await resolve(self._client, names)
+                self._filers = await resolve(self._client, universe, self._year)
+                companies = self._filers.companies
                 self._companies_left = len(companies)
                 try:
                     await self._gather(companies)
@@ -108,6 +111,7 @@ class _Collector:
         finally:
             if self._pool is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)
+        companies = tuple(company for company in companies if company.cik not in self._outside)
         self._keep_latest()
         self._report("done")
         return Collection(
@@ -150,6 +154,9 @@ class _Collector:
             end = year_end_of(filing, ends, listed.fiscal_year_end)
             if self._year not in plausible_years(filing, end):
                 continue
+            if not self._filers.has(company, end):
+                self._outside.add(company.cik)
+                continue
             count += 1
             if not filing.url:
                 detail = f"{filing.accession_number} names no primary document that can be fetched"
@@ -157,7 +164,9 @@ class _Collector:
                 continue
             self._total += 1
             await self._queue.put((filing, end))
-        if not count:
+        if count:
+            self._outside.discard(company.cik)
+        elif company.cik not in self._outside:
             detail = f"no 10-K or 10-Q of fiscal year {self._year} in the submissions file"
             if listed.missing_pages:
                 detail += f"; the source lacks its older pages {', '.join(listed.missing_pages)}"

@@ -45,13 +45,24 @@ class DownloadError(EdgarError):
         self.url = url
 
 
+class UniverseError(EdgarError):
+    """What was written as a universe is none, or its list of companies cannot be read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason}. Write served, sp500, sp500@2024-06-28, sp500@2023-01-01..2024-12-31, file:PATH, tickers or "
+            "CIKs, with commas between them (setting GOVTUNE_UNIVERSE)"
+        )
+
+
 class UnknownCompanyError(EdgarError):
     """Names in the universe that the source does not know."""
 
     def __init__(self, names: tuple[str, ...], source: str) -> None:
         super().__init__(
-            f"unknown to {source}: {', '.join(names)}; name companies by a ticker that its company_tickers.json lists "
-            "(BRK.B and BRK-B are the same) or by a CIK that has a submissions file"
+            f"unknown to {source}: {', '.join(names)}. Name a company by a ticker that its company_tickers.json lists "
+            "today (BRK.B and BRK-B are the same), by a ticker under which it was in the S&P 500, or by a CIK that has "
+            "a submissions file; a company that is no longer listed is found by its CIK (setting GOVTUNE_UNIVERSE)"
         )
         self.names = names
 

@@ -47,4 +47,4 @@ class EdgarResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             pause_seconds=self.pause_seconds,
             cache_dir=Path(self.cache),
         )
-        return collect(source, fiscal_year, tuple(self.universe), on_progress)
+        return collect(source, fiscal_year, self.universe, on_progress)
