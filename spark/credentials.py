@@ -13,6 +13,7 @@ and no secret. See docs/decisions/spark-credentials.md.
 
 from __future__ import annotations
 
+from unitydoor.transport import RUN_PRODUCT
 from unitydoor.vending import Grant
 
 _PACKAGE = "io.unitycatalog.hadoop.internal"
@@ -20,7 +21,7 @@ _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _S3A_CONTEXT = "org.apache.hadoop.fs.s3a.S3A"
 
 
-def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None) -> dict[str, str]:
+def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None, run_id: str = "") -> dict[str, str]:
     """Return the options of reads and writes under one grant; they hold secrets and must not be printed.
 
     Args:
@@ -28,6 +29,7 @@ def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None)
         host: base URL of the workspace, where the credential is renewed.
         token: access token of the grant's principal.
         table_id: the table's id when the grant is for a table, None when it is for the path `grant.securable`.
+        run_id: named in the user agent when the credential is renewed, as the door names it when it is vended.
     """
     options = {
         "fs.s3a.aws.credentials.provider": f"{_PACKAGE}.auth.AwsVendedTokenProvider",
@@ -41,6 +43,8 @@ def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None)
         # Clients and credentials are cached by this id: one a grant, so that none is used beyond its own.
         "fs.unitycatalog.cred.context.id": grant.access_key_id,
     }
+    if run_id:
+        options[f"fs.unitycatalog.engine.version.{RUN_PRODUCT}"] = run_id
     for scheme in ("s3", "s3a"):
         options[f"fs.{scheme}.impl"] = f"{_PACKAGE}.fs.CredScopedFileSystem"
         options[f"fs.{scheme}.impl.original"] = _S3A

@@ -25,6 +25,7 @@ from spark.tables import GovernedTables
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
+from unitydoor.transport import Transport
 
 JOBS: Mapping[str, Callable[[GovernedTables, Mapping[str, Any]], Report]] = MappingProxyType(
     {"examples": examples.run, "snapshot": snapshot.run}
@@ -41,10 +42,13 @@ def run_job(parameters: Mapping[str, Any]) -> Report:
     if name not in JOBS:
         raise JobError(f"no job {name!r} in this payload: it has {', '.join(JOBS)}")
     host = extras.text(parameters, "catalog_host")
-    credentials = ClientCredentials(host, load_principal(extras.text(parameters, "secret_id")))
+    run_id = extras.text(parameters, "run_id")
+    link = Transport(host, run_id=run_id)
+    credentials = ClientCredentials(host, load_principal(extras.text(parameters, "secret_id")), transport=link)
     session = open_session(f"govtune-{name}")
     try:
-        return JOBS[name](GovernedTables(session, Catalog(host, credentials), credentials, host), parameters)
+        catalog = Catalog(host, credentials, transport=link)
+        return JOBS[name](GovernedTables(session, catalog, credentials, host, run_id=run_id), parameters)
     finally:
         session.stop()
 

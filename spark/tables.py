@@ -66,8 +66,9 @@ class GovernedTables:
     catalog does not let the principal.
     """
 
-    def __init__(self, spark: SparkSession, catalog: Catalog, tokens: Tokens, host: str) -> None:
+    def __init__(self, spark: SparkSession, catalog: Catalog, tokens: Tokens, host: str, *, run_id: str = "") -> None:
         self.spark = spark
+        self._run_id = run_id
         self._catalog = catalog
         self._tokens = tokens
         self._host = host
@@ -101,7 +102,7 @@ class GovernedTables:
             self._require_location(self._catalog.table(spec.name), spec)
             return
         grant = self._record(self._catalog.vend_path(spec.location, "PATH_CREATE_TABLE"))
-        options = hadoop_options(grant, host=self._host, token=self._tokens.token(), table_id=None)
+        options = self._options(grant, None)
         empty = self.spark.createDataFrame([], spec.schema).write.format("delta").mode("ignore")
         empty.partitionBy(*spec.partition_by).options(**options).save(spec.location)
         columns = from_spark_json(spec.schema.json(), spec.partition_by)
@@ -144,10 +145,14 @@ class GovernedTables:
             return known
         table = self._catalog.table(name)
         grant = self._record(self._catalog.vend_table(name, operation))
-        options = hadoop_options(grant, host=self._host, token=self._tokens.token(), table_id=table.table_id)
+        options = self._options(grant, table.table_id)
         access = _Access(grant, table.storage_location, options)
         self._open[(name, operation)] = access
         return access
+
+    def _options(self, grant: Grant, table_id: str | None) -> dict[str, str]:
+        token = self._tokens.token()
+        return hadoop_options(grant, host=self._host, token=token, table_id=table_id, run_id=self._run_id)
 
     def _record(self, grant: Grant) -> Grant:
         self._grants.append(grant)

@@ -39,6 +39,7 @@ from train.metrics import line
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
+from unitydoor.transport import Transport
 from unitydoor.vending import Grant
 
 LOG = logging.getLogger("train")
@@ -253,7 +254,10 @@ def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Pa
 def _vend(extras: Mapping[str, Any]) -> Grant:
     principal = load_principal(extras["secret_id"])
     host = extras["catalog_host"]
-    return Catalog(host, ClientCredentials(host, principal)).vend_table(extras["table"], "READ")
+    link = Transport(host, run_id=str(extras["run_id"]))
+    return Catalog(host, ClientCredentials(host, principal, transport=link), transport=link).vend_table(
+        extras["table"], "READ"
+    )
 
 
 def _pipes_metadata(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import http
 import http.client
 import json
 import random
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -22,6 +23,22 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_MESSAGE_CHARS = 500
 MAX_RETRY_AFTER_SECONDS = 20.0
 SERVER_ERROR = int(http.HTTPStatus.INTERNAL_SERVER_ERROR)
+RUN_PRODUCT = "govtune-run"
+"""What stands before a run's id in the user agent, which the workspace's audit log keeps of each request."""
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def user_agent(run_id: str = "") -> str:
+    """The door's user agent; with a run's id, so that the audit log names the run behind each request.
+
+    Raises:
+        ValueError: the id could not stand in a header.
+    """
+    if not run_id:
+        return "unitydoor"
+    if not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"{run_id!r} is no run id: letters, digits, dot, dash and underscore, at most 64")
+    return f"unitydoor {RUN_PRODUCT}/{run_id}"
 
 
 class CatalogError(Exception):
@@ -104,7 +121,7 @@ class Transport:
         host: the workspace's address, see `normalize_host`.
         retry: when to ask again.
         timeout: seconds for each attempt.
-        user_agent: named in the workspace's audit log.
+        run_id: the run on whose behalf is asked; the workspace's audit log keeps it.
         sleep: waits between attempts.
     """
 
@@ -114,13 +131,13 @@ class Transport:
         *,
         retry: RetryPolicy | None = None,
         timeout: float = 60.0,
-        user_agent: str = "unitydoor",
+        run_id: str = "",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.host = normalize_host(host)
         self._retry = retry or RetryPolicy()
         self._timeout = timeout
-        self._user_agent = user_agent
+        self._user_agent = user_agent(run_id)
         self._sleep = sleep
         handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
         if urllib.parse.urlsplit(self.host).hostname in LOOPBACK_HOSTS:

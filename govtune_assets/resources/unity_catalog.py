@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.settings import Settings
@@ -22,6 +23,11 @@ class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     host: str
     secret_prefix: str
     aws: dg.ResourceDependency[AwsResource]
+    _run_id: str = PrivateAttr("")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Keep the run's id: it travels in the user agent, so that the catalog's audit log names the run."""
+        self._run_id = context.run_id or ""
 
     @classmethod
     def from_settings(cls, settings: Settings, aws: AwsResource) -> "UnityCatalogResource":
@@ -43,9 +49,11 @@ class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         from unitydoor.catalog import Catalog
         from unitydoor.oauth import ClientCredentials
         from unitydoor.secrets import load_principal
+        from unitydoor.transport import Transport
 
         principal = load_principal(self.secret_id(stage), client=self.aws.client("secretsmanager"))
-        return Catalog(self._host(), ClientCredentials(self._host(), principal))
+        link = Transport(self._host(), run_id=self._run_id)
+        return Catalog(self._host(), ClientCredentials(self._host(), principal, transport=link), transport=link)
 
     def workspace(self, stage: str) -> "WorkspaceClient":
         """databricks-sdk's client, signed in as the stage's principal.
@@ -56,15 +64,19 @@ class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         from databricks.sdk import WorkspaceClient
 
         from unitydoor.secrets import load_principal
+        from unitydoor.transport import RUN_PRODUCT
 
         principal = load_principal(self.secret_id(stage), client=self.aws.client("secretsmanager"))
-        return WorkspaceClient(
+        workspace = WorkspaceClient(
             host=self._host(),
             client_id=principal.client_id,
             client_secret=principal.client_secret,
             auth_type="oauth-m2m",
             config_file=os.devnull,  # a profile in the home folder must not take part
         )
+        if self._run_id:
+            workspace.config.with_user_agent_extra(RUN_PRODUCT, self._run_id)
+        return workspace
 
     def _host(self) -> str:
         if not self.host:
