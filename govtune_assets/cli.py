@@ -7,9 +7,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from govtune_assets import settings_file
 from govtune_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from govtune_assets.access.command import Outcome
 
 LOCAL_CLOUD = {"up": "start", "down": "stop", "status": "show"}
 
@@ -34,6 +38,7 @@ def _mendable(error: Exception) -> bool:
     """Whether the message alone says what to do. Libraries are asked only now: a command loads what it needs."""
     from databricks.sdk.errors.base import DatabricksError
 
+    from govtune_assets.access.differences import NotApplied
     from govtune_assets.demo import DemoFailed
     from govtune_assets.edgar import EdgarError
     from govtune_assets.trace import NotTraceable
@@ -41,7 +46,7 @@ def _mendable(error: Exception) -> bool:
     from unitydoor.secrets import SecretUnusable
     from unitydoor.transport import CatalogError
 
-    own = (DemoFailed, EdgarError, NotTraceable, Refused, SecretUnusable, CatalogError)
+    own = (DemoFailed, EdgarError, NotApplied, NotTraceable, Refused, SecretUnusable, CatalogError)
     known = (*own, DatabricksError, ValueError, OSError)
     return isinstance(error, known)
 
@@ -59,9 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("example_id")
     trace.set_defaults(run=_trace)
 
-    access = commands.add_parser("access", help="compare the declared grants with the catalog's")
-    access.add_argument("action", choices=["plan", "apply"])
-    access.set_defaults(run=_access)
+    _add_access(commands.add_parser("access", help="compare declared grants with the catalog's; explain a refusal"))
 
     promote = commands.add_parser("promote", help="point the alias `champion` at a model version")
     promote.add_argument("model", help="full name, catalog.schema.model")
@@ -94,33 +97,49 @@ def _trace(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _access(arguments: argparse.Namespace) -> int:
-    from databricks.sdk import WorkspaceClient
+def _add_access(access: argparse.ArgumentParser) -> None:
+    from unitydoor.privileges import Action
 
-    from govtune_assets import grants
-
-    settings = Settings()
-    path = os.environ.get("GOVTUNE_ADMIN_CREDENTIALS_FILE")
-    if not path:
-        raise ValueError(
-            "GOVTUNE_ADMIN_CREDENTIALS_FILE is not set: name a JSON file with client_id and client_secret of a "
-            "service principal that owns the catalog"
-        )
-    admin = json.loads(Path(path).read_text())
-    workspace = WorkspaceClient(
-        host=settings.required("databricks_host"),
-        client_id=admin["client_id"],
-        client_secret=admin["client_secret"],
-        auth_type="oauth-m2m",
-        config_file=os.devnull,  # a profile in the home folder must not take part
+    status = "Exit status: 0 no difference, 2 a difference, 1 an error."
+    verbs = access.add_subparsers(required=True, metavar="VERB")
+    plan = verbs.add_parser("plan", help="show missing (+) and surplus (-) grants", epilog=status)
+    plan.set_defaults(run=_access_plan)
+    apply = verbs.add_parser("apply", help="make the missing grants, revoke the surplus ones", epilog=status)
+    apply.set_defaults(run=_access_apply)
+    explain = verbs.add_parser(
+        "explain",
+        help="walk the chain of privileges behind one action",
+        epilog="Exit status: 0 allowed, 2 something is missing, 1 an error.",
     )
-    found = grants.differences(workspace, settings)
-    for difference in found:
-        print(difference.statement())
-    if arguments.action == "apply":
-        grants.apply(workspace, found)
-    print(f"{len(found)} grants {'made' if arguments.action == 'apply' else 'are missing'}.")
-    return 0
+    explain.add_argument("principal", help="loader, curator, trainer, registrar, auditor, or an application id")
+    explain.add_argument("action", type=Action, metavar="action", help=", ".join(Action))
+    explain.add_argument("object", nargs="?", default="", help="catalog.schema.name, or s3://bucket/path")
+    explain.add_argument("--location", default="", help="s3:// address of a table that may have to be made")
+    explain.set_defaults(run=_access_explain)
+
+
+def _access_plan(arguments: argparse.Namespace) -> int:
+    from govtune_assets.access.command import run_plan
+
+    return _shown(run_plan(Settings(), os.environ))
+
+
+def _access_apply(arguments: argparse.Namespace) -> int:
+    from govtune_assets.access.command import run_apply
+
+    return _shown(run_apply(Settings(), os.environ))
+
+
+def _access_explain(arguments: argparse.Namespace) -> int:
+    from govtune_assets.access.command import run_explain
+
+    asked = (arguments.principal, arguments.action, arguments.object, arguments.location)
+    return _shown(run_explain(Settings(), os.environ, *asked))
+
+
+def _shown(outcome: "Outcome") -> int:
+    print("\n".join(outcome.lines))
+    return outcome.status
 
 
 def _promote(arguments: argparse.Namespace) -> int:

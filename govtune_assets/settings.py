@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     principal_trainer: str = Field("", description="Application id of the trainer.")
     principal_registrar: str = Field("", description="Application id of the registrar.")
     principal_auditor: str = Field("", description="Application id of the auditor, who reads traces.")
+    preflight_role_arn: str = Field(
+        "",
+        description="Role that may read the secrets of curator and trainer, to ask Unity Catalog before a job is "
+        "submitted whether it may do its work; empty: jobs are submitted unasked, and refused inside.",
+    )
 
     emr_application_id: str = Field("", description="EMR Serverless application (Spark, emr-spark-8.0.0).")
     emr_role_arn: str = Field("", description="Execution role of Spark jobs; it has no rights on tables.")
@@ -78,10 +83,20 @@ class Settings(BaseSettings):
     )
     edgar_pause_seconds: float = Field(600.0, ge=0, description="Pause after a refusal page of the SEC.")
     edgar_cache: Path = Field(Path(".govtune/edgar/cache"), description="Folder of fetched documents.")
-    universe: CsvTuple = Field((), description="Tickers or CIKs; empty: every company the source serves.")
+    universe: CsvTuple = Field(
+        ("sp500",),
+        description="Companies: sp500 (members in the fiscal year), sp500@DATE, sp500@FROM..TO, served (all that the "
+        "source lists), file:PATH, tickers, CIKs, with commas between them.",
+    )
+    include_amendments: bool = Field(
+        False, description="Whether 10-K/A and 10-Q/A are collected too, as rows beside those that they amend."
+    )
 
     snapshot_years: CsvTuple = Field(
         (), description="Fiscal years that the training snapshot takes; empty: the materialized ones."
+    )
+    minimum_coverage: float = Field(
+        0.98, ge=0, le=1, description="Least share of the 10-Ks listed for a fiscal year that must be extracted."
     )
     minimum_examples: int = Field(100, ge=1, description="Least number of examples of a fiscal year.")
     maximum_duplicate_share: float = Field(
@@ -106,6 +121,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("universe")
+    @classmethod
+    def _empty_is_unset(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return value or ("sp500",)
 
     @field_validator("lake_bucket", "work_bucket")
     @classmethod

@@ -1,11 +1,12 @@
 """Unity Catalog: OAuth M2M as one of the stages' service principals."""
 
-import os
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import PrivateAttr
 
+from govtune_assets.access.declaration import Stage
+from govtune_assets.access.facts import Facts, client
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.settings import Settings
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from unitydoor.catalog import Catalog
 
-PRINCIPALS = ("loader", "curator", "trainer", "registrar", "auditor")
+ORCHESTRATED = frozenset({Stage.LOADER, Stage.REGISTRAR, Stage.AUDITOR})
+"""Stages whose work runs in the orchestrator's own process, so that its role may read their secrets."""
 
 
 class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -22,6 +24,7 @@ class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     host: str
     secret_prefix: str
+    preflight_role_arn: str
     aws: dg.ResourceDependency[AwsResource]
     _run_id: str = PrivateAttr("")
 
@@ -32,12 +35,17 @@ class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @classmethod
     def from_settings(cls, settings: Settings, aws: AwsResource) -> "UnityCatalogResource":
         """The resource that the settings describe."""
-        return cls(host=settings.databricks_host, secret_prefix=settings.secret_prefix, aws=aws)
+        return cls(
+            host=settings.databricks_host,
+            secret_prefix=settings.secret_prefix,
+            preflight_role_arn=settings.preflight_role_arn,
+            aws=aws,
+        )
 
     def secret_id(self, stage: str) -> str:
         """Name of the Secrets Manager secret of a stage's service principal."""
-        if stage not in PRINCIPALS:
-            raise ValueError(f"{stage!r} is no principal of this project; known: {', '.join(PRINCIPALS)}")
+        if stage not in set(Stage):
+            raise ValueError(f"{stage!r} is no principal of this project; known: {', '.join(Stage)}")
         return f"{self.secret_prefix}{stage}"
 
     def door(self, stage: str) -> "Catalog":
@@ -61,22 +69,33 @@ class UnityCatalogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             ValueError: no workspace is configured.
         """
-        from databricks.sdk import WorkspaceClient
-
         from unitydoor.secrets import load_principal
-        from unitydoor.transport import RUN_PRODUCT
 
-        principal = load_principal(self.secret_id(stage), client=self.aws.client("secretsmanager"))
-        workspace = WorkspaceClient(
-            host=self._host(),
-            client_id=principal.client_id,
-            client_secret=principal.client_secret,
-            auth_type="oauth-m2m",
-            config_file=os.devnull,  # a profile in the home folder must not take part
-        )
-        if self._run_id:
-            workspace.config.with_user_agent_extra(RUN_PRODUCT, self._run_id)
-        return workspace
+        return client(self._host(), load_principal(self.secret_id(stage), client=self.aws.client("secretsmanager")))
+
+    def can_ask(self, stage: Stage) -> bool:
+        """Whether this process may ask the catalog what the stage's principal may do."""
+        return stage in ORCHESTRATED or bool(self.preflight_role_arn)
+
+    def own_facts(self, stage: Stage) -> Facts:
+        """The catalog as the stage's principal, which sees its own grants; those of others it does not see.
+
+        The secret of a principal that jobs use is read as the preflight role, and used for questions only.
+
+        Raises:
+            ValueError: no workspace is configured, or no preflight role for a job's principal.
+            unitydoor.secrets.SecretUnusable: the secret may not be read.
+        """
+        from unitydoor.secrets import load_principal
+
+        if not self.can_ask(stage):
+            raise ValueError(
+                f"GOVTUNE_PREFLIGHT_ROLE_ARN is not set, so that nobody may ask on behalf of the {stage}: name the "
+                "role that may read the job principals' secrets"
+            )
+        role = "" if stage in ORCHESTRATED else self.preflight_role_arn
+        manager = self.aws.client_as(role, "secretsmanager") if role else self.aws.client("secretsmanager")
+        return Facts(client(self._host(), load_principal(self.secret_id(stage), client=manager)))
 
     def _host(self) -> str:
         if not self.host:
