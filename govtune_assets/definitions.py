@@ -41,7 +41,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
 def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.Definitions:
     configurations = _configurations(settings)
     assets = [*build_filing_assets(settings), *build_curation_assets(settings)]
-    checks = [*build_filing_checks(), *build_curation_checks(settings)]
+    checks = [*build_filing_checks(settings), *build_curation_checks(settings)]
     for configuration in configurations:
         assets += build_training_assets(settings, configuration)
         checks += build_training_checks(settings, configuration)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 
-from govtune_assets.keys import EXAMPLES, SNAPSHOT, adapter_key
+from govtune_assets.keys import EXAMPLES, RAW_FILINGS, RAW_TABLE, SNAPSHOT, adapter_key
 
 HISTORY = 200
 """Newest evaluations of a gate that are searched for the consumed data version."""
@@ -19,6 +19,12 @@ HISTORY = 200
 DATA_VERSION = "data_version"
 """Metadata name under which each gate's evaluation says which data version it looked at."""
 
+FILINGS_GATES = tuple(
+    dg.AssetCheckKey(RAW_FILINGS, name) for name in ("annual_reports_covered", "few_failed_extractions")
+)
+RAW_GATES = tuple(
+    dg.AssetCheckKey(RAW_TABLE, name) for name in ("accession_numbers_unique", "fiscal_year_in_partition")
+)
 EXAMPLES_GATES = tuple(
     dg.AssetCheckKey(EXAMPLES, name) for name in ("minimum_examples", "no_pii_left", "duplicate_share")
 )

@@ -55,3 +55,8 @@ def filing_object_key(record: dict[str, object]) -> str:
         f"{RAW_JSON_PREFIX}/form_type={record['form_type']}/fiscal_year={record['fiscal_year']}/"
         f"{quarter}cik={record['cik']}/risk_factors.json"
     )
+
+
+def report_object_key(fiscal_year: int) -> str:
+    """S3 key of the report on a year's collection. Readers of folders pass over names with an underscore."""
+    return f"{RAW_JSON_PREFIX}/_reports/fiscal_year={fiscal_year}.json"

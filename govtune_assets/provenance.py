@@ -90,6 +90,16 @@ def digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_of_record(record: Mapping[str, Any]) -> str:
+    """Digest of one filing record by content: the time of retrieval does not matter."""
+    return digest({name: value for name, value in record.items() if name != "retrieved_at"})
+
+
+def digest_of_digests(digests: Iterable[str]) -> str:
+    """Digest of a set of records, from theirs: their order does not matter."""
+    return digest(sorted(digests))
+
+
 def digest_of_records(records: Iterable[Mapping[str, Any]]) -> str:
     """Digest of filing records by content: order and time of retrieval do not matter."""
-    return digest(sorted(digest({k: v for k, v in record.items() if k != "retrieved_at"}) for record in records))
+    return digest_of_digests(map(digest_of_record, records))

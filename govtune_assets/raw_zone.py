@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from govtune_assets.keys import RAW_JSON_PREFIX, filing_object_key
+from govtune_assets.keys import RAW_JSON_PREFIX, filing_object_key, report_object_key
 
 FORM_TYPES = ("10-K", "10-Q")
 REQUESTS_AT_ONCE = 8
@@ -53,6 +53,12 @@ class RawZone:
             if key not in written:
                 self.s3.delete_object(Bucket=self.bucket, Key=key)
         return size
+
+    def write_report(self, fiscal_year: int, report: Mapping[str, Any]) -> str:
+        """Keep what is said of a year's collection beside its objects; returns its S3 address."""
+        key = report_object_key(fiscal_year)
+        self._put(key, _encode(report))
+        return f"s3://{self.bucket}/{key}"
 
     def read_year(self, fiscal_year: int) -> list[dict[str, Any]]:
         """The year's records in the order of their keys."""

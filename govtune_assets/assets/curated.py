@@ -92,13 +92,17 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
         emr_serverless: EmrServerlessResource,
         unity_catalog: UnityCatalogResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        year = context.partition_key
+        source = provenance.latest(context.instance, RAW_TABLE, year)
+        consumed = gates.Consumed(gates.RAW_GATES, source.data_version, year)
+        gates.require(context.instance, f"Curation of fiscal year {year}", [consumed])
         extras = {
             **_common_extras(context, settings, unity_catalog, code_version),
             "job": "examples",
             "source_table": table_name(settings, RAW_TABLE),
             "target_table": name,
             "target_location": location,
-            "fiscal_year": int(context.partition_key),
+            "fiscal_year": int(year),
         }
         completed = emr_serverless.run(context, extras)
         report, version = job_report(completed)

@@ -1,26 +1,23 @@
 """From EDGAR to the raw table: `raw_filings` (JSON objects) and `raw/risk_factors` (an external Delta table)."""
 
 import json
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from govtune_assets import payloads, provenance
+from govtune_assets import collection_report, gates, payloads, provenance
 from govtune_assets.assets.common import (
     FILINGS_GROUP,
     OWNERS,
     access_table,
     code_references,
     column_schema,
-    counts_table,
     table_metadata,
 )
-from govtune_assets.edgar import FilingRecord, Progress, Skip, SkipReason
+from govtune_assets.edgar import Progress, Skip, SkipReason
 from govtune_assets.keys import (
     RAW_FILINGS,
     RAW_JSON_PREFIX,
@@ -30,6 +27,7 @@ from govtune_assets.keys import (
     table_name,
 )
 from govtune_assets.partitions import FISCAL_YEARS
+from govtune_assets.progress import Throttle
 from govtune_assets.raw_table import COLUMNS, arrow_table
 from govtune_assets.raw_zone import RawZone
 from govtune_assets.resources.edgar import EdgarResource
@@ -39,13 +37,7 @@ from unitydoor.catalog import Catalog
 from unitydoor.columns import from_spark_json
 from unitydoor.vending import Grant
 
-PROGRESS_SECONDS = 5.0
-"""Longest silence of a collecting run."""
-
 COLLECTING_SOURCES = ("govtune_assets/extraction", "govtune_assets/edgar", "govtune_assets/raw_zone.py")
-
-SHOWN_SKIPS = 50
-"""Skipped filings that are listed by name in the UI."""
 
 RAW_COLUMNS = [(name, str(kind), comment) for name, kind, comment in COLUMNS]
 
@@ -82,35 +74,31 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         year = int(context.partition_key)
         collection = edgar.collect(year, _Progress(context))
-        filings, records = collection.filings, collection.records
         _refuse_incomplete(year, collection.skips)
-        if not filings:
+        if not collection.filings:
             raise dg.Failure(
                 f"No filing of fiscal year {year} could be extracted from {settings.edgar_www_url}: "
                 f"{len(collection.skips)} were skipped. Choose another year or another source.",
-                metadata={"Skipped": _skips_table(collection.skips)},
+                metadata={"Skipped": _skips(collection.skips)},
                 allow_retries=False,
             )
         grant = unity_catalog.door("loader").vend_path(zone_url, "PATH_READ_WRITE")
         zone = RawZone(grant.session(settings.region).client("s3"), settings.lake_bucket)
-        size = zone.replace_year(year, records)
+        tally = collection_report.Tally()
+        size = zone.replace_year(year, tally.watch(collection.records))
+        report = zone.write_report(year, collection_report.report(collection))
+        rows = len(collection.filings)
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(name="raw_filings", location=zone_url, rows=len(filings), size_bytes=size),
-                "Filings": counts_table("form, status", _by_form_and_status(filings)),
-                "filers": len({filing.cik for filing in filings}),
-                "risk_factors": sum(_risk_factors(record) for record in records),
-                "failed": sum(filing.status == "failed" for filing in filings),
-                "skipped": len(collection.skips),
-                "requests": collection.stats.requests,
-                "requests_per_second": collection.stats.request_rate,
-                "extraction_cpu_seconds": collection.stats.extraction_cpu_seconds,
-                "Skipped": _skips_table(collection.skips),
+                **table_metadata(name="raw_filings", location=zone_url, rows=rows, size_bytes=size),
+                **collection_report.tables(collection, tally),
+                **collection_report.figures(collection, tally),
+                "Report": report,
+                "Example object": f"s3://{settings.lake_bucket}/{filing_object_key(collection.records[0])}",
                 "Access": access_table([grant.record()]),
                 "credentials": dg.MetadataValue.json([grant.record()]),
-                "Example object": f"s3://{settings.lake_bucket}/{filing_object_key(records[0])}",
             },
-            data_version=dg.DataVersion(provenance.digest_of_records(records)),
+            data_version=dg.DataVersion(tally.data_version),
         )
 
     return raw_filings
@@ -144,6 +132,7 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, unity_catalog: UnityCatalogResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         year = int(context.partition_key)
+        _require_gates(context)
         door = unity_catalog.door("loader")
         source = door.vend_path(f"s3://{settings.lake_bucket}/{RAW_JSON_PREFIX}", "PATH_READ")
         records = RawZone(source.session(settings.region).client("s3"), settings.lake_bucket).read_year(year)
@@ -155,7 +144,6 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
             metadata={
                 **table_metadata(name=name, location=location, rows=len(records), size_bytes=size),
                 "delta_version": delta_version,
-                "accession_numbers": len({record["accession_number"] for record in records}),
                 "Access": access_table(accesses),
                 "credentials": dg.MetadataValue.json(accesses),
             },
@@ -163,6 +151,14 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return raw_risk_factors
+
+
+def _require_gates(context: dg.AssetExecutionContext) -> None:
+    """A year that lacks too much, or failed too often, does not replace a better one in the table."""
+    year = context.partition_key
+    version = provenance.latest(context.instance, RAW_FILINGS, year).data_version
+    consumed = gates.Consumed(gates.FILINGS_GATES, version, year)
+    gates.require(context.instance, f"The raw table's fiscal year {year}", [consumed])
 
 
 def _refuse_changed_objects(context: dg.AssetExecutionContext, version: str) -> None:
@@ -225,37 +221,21 @@ def _refuse_incomplete(year: int, skips: Sequence[Skip]) -> None:
         raise dg.Failure(
             f"{len(failed)} downloads of fiscal year {year} failed, so the year was left as it is. Materialize it "
             "again: what was fetched is in the cache.",
-            metadata={"Failed downloads": _skips_table(failed)},
+            metadata={"Failed downloads": _skips(failed)},
         )
 
 
-def _risk_factors(record: Mapping[str, Any]) -> int:
-    return len(record["risk_factors"])
-
-
-def _by_form_and_status(filings: Sequence[FilingRecord]) -> dict[str, int]:
-    return Counter(f"{filing.form_type}, {filing.status}" for filing in filings)
-
-
-def _skips_table(skips: Sequence[Skip]) -> dg.MarkdownMetadataValue:
-    if not skips:
-        return dg.MetadataValue.md("None.")
-    lines = ["| filing | reason |", "|---|---|"]
-    lines += [f"| {skip.filing} | {skip.reason}: {skip.detail}".replace("\n", " ") + " |" for skip in skips]
-    if len(skips) > SHOWN_SKIPS:
-        lines = [*lines[: SHOWN_SKIPS + 2], f"| and {len(skips) - SHOWN_SKIPS} more | |"]
-    return dg.MetadataValue.md("\n".join(lines))
+def _skips(skips: Sequence[Skip]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(collection_report.skips_table(skips))
 
 
 class _Progress:
-    """Writes the collection's progress into the run's log, at most every few seconds."""
+    """Writes the collection's progress into the run's log, now and then."""
 
     def __init__(self, context: dg.AssetExecutionContext):
         self._context = context
-        self._last = 0.0
+        self._throttle = Throttle()
 
     def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._last >= PROGRESS_SECONDS or progress.message:
-            self._last = now
+        if self._throttle.is_due(progress):
             self._context.log.info(str(progress))
