@@ -83,7 +83,7 @@ def source_digest(*paths: str) -> str:
     files = []
     for name in paths:
         path = PROJECT_ROOT / name
-        found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        found = [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.rglob("*.csv")])
         files += [(file.relative_to(PROJECT_ROOT).as_posix(), file.read_bytes()) for file in found]
     return Payload("source", tuple(files)).digest
 

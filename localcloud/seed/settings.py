@@ -67,7 +67,7 @@ def product_settings(
         "GOVTUNE_EDGAR_USER_AGENT": edgar.contact or LOCAL_CONTACT,
         "GOVTUNE_EDGAR_CACHE": str(layout.service("edgar") / corpus.cache_name(edgar)),
         **({} if live else {"GOVTUNE_EDGAR_REQUESTS_PER_SECOND": "50"}),
-        **({"GOVTUNE_UNIVERSE": ",".join(companies)} if (companies := corpus.served_companies(edgar)) else {}),
+        **({} if live else {"GOVTUNE_UNIVERSE": ",".join(corpus.served_companies(edgar)) or "served"}),
         **SIZES,
     }
 

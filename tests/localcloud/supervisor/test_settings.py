@@ -5,8 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.seed.settings import SIZES, USER_CHOICES, read_settings, with_user_choices, write_settings
+from localcloud.seed.aws import AwsAccount
+from localcloud.seed.settings import (
+    SIZES,
+    USER_CHOICES,
+    product_settings,
+    read_settings,
+    with_user_choices,
+    write_settings,
+)
 from localcloud.supervisor.errors import LocalCloudError
+from localcloud.supervisor.layout import EdgarSource, Layout, Ports
 
 
 def test_sizes_and_choices_are_the_users() -> None:
@@ -26,6 +35,20 @@ def test_addresses_names_and_identities_stay_the_local_clouds() -> None:
         "GOVTUNE_SAGEMAKER_ROLE_ARN": "arn",
     }
     assert with_user_choices(seeded, dict.fromkeys(seeded, "elsewhere")) == seeded
+
+
+@pytest.mark.parametrize(("text", "universe"), [("sample", "served"), ("folder", "0000320193"), ("live", None)])
+def test_a_local_source_is_taken_whole_and_the_sec_is_not(text: str, universe: str | None, tmp_path: Path) -> None:
+    submissions = tmp_path / "folder" / "data" / "submissions"
+    submissions.mkdir(parents=True)
+    (submissions / "CIK0000320193.json").write_text("{}")
+    source = EdgarSource.parse(
+        str(tmp_path / "folder") if text == "folder" else text, companies=None, contact="Lamp Bank a@b.example"
+    )
+    seeded = product_settings(
+        Layout(tmp_path / "state"), Ports.from_environment({}), source, AwsAccount("key", "application"), {}
+    )
+    assert seeded.get("GOVTUNE_UNIVERSE") == universe
 
 
 def test_an_empty_variable_chooses_nothing() -> None:
