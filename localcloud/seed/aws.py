@@ -58,6 +58,7 @@ def seed_account(root: Root, files: CredentialFiles) -> AwsAccount:
     training_trust = policies.trust_service("sagemaker.amazonaws.com")
     _seed_role(iam, names.SAGEMAKER_ROLE, training_trust, policies.sagemaker(key_arn))
     application_id, application_arn = _seed_application(root.client("emr-serverless"))
+    _seed_role(iam, names.PREFLIGHT_ROLE, policies.trust_user(names.DAGSTER_USER), policies.preflight())
     _seed_user(iam, names.DAGSTER_USER, policies.dagster(key_arn, application_arn))
     _write_keys(iam, files)
     return AwsAccount(key_arn, application_id)

@@ -12,6 +12,7 @@ CATALOG_USER = "unity-catalog"
 EMR_ROLE = "govtune-emr"
 SAGEMAKER_ROLE = "govtune-sagemaker"
 CATALOG_ROLE = "govtune-unity-catalog"
+PREFLIGHT_ROLE = "govtune-preflight"
 
 KEY_ALIAS = "alias/govtune"
 EMR_APPLICATION = "govtune"

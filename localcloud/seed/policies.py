@@ -90,8 +90,14 @@ def dagster(key_arn: str, application_arn: str) -> Document:
             [_arn("logs", f"log-group:{group}*") for group in (TRAINING_LOGS, EMR_LOGS)],
         ),
         _read_secrets("loader", "registrar", "auditor"),
+        _allow("AskForJobs", ["sts:AssumeRole"], [names.role_arn(names.PREFLIGHT_ROLE)]),
         _use_key(key_arn),
     )
+
+
+def preflight() -> Document:
+    """Asking the catalog on behalf of the jobs' principals: their secrets and nothing else."""
+    return _document(_read_secrets("curator", "trainer"))
 
 
 def emr() -> Document:

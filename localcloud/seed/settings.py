@@ -56,6 +56,7 @@ def product_settings(
         "GOVTUNE_DATABRICKS_HOST": ports.url("databricks"),
         "GOVTUNE_CATALOG": names.CATALOG,
         **{f"GOVTUNE_PRINCIPAL_{name.upper()}": number for name, number in principals.items()},
+        "GOVTUNE_PREFLIGHT_ROLE_ARN": names.role_arn(names.PREFLIGHT_ROLE),
         "GOVTUNE_EMR_APPLICATION_ID": account.emr_application_id,
         "GOVTUNE_EMR_ROLE_ARN": names.role_arn(names.EMR_ROLE),
         "GOVTUNE_SAGEMAKER_ROLE_ARN": names.role_arn(names.SAGEMAKER_ROLE),
