@@ -95,6 +95,9 @@ _NEGATED = {
     "NotIpAddress": "IpAddress",
 }
 _IF_EXISTS = "IfExists"
+_NULL = "Null"
+OPERATORS = frozenset({*_COMPARE, *_NEGATED, _NULL})
+"""Every condition operator, without set operators and IfExists."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Condition:
         if prefix not in [one.value for one in Quantifier]:
             raise MalformedPolicyError(f"unknown set operator in condition operator {operator!r}")
         quantifier, templates = Quantifier(prefix), tuple(Template(one, variables) for one in wanted)
-        if name == "Null":
+        if name == _NULL:
             return cls(key.lower(), templates, None, quantifier)
         base = name.removesuffix(_IF_EXISTS)
         compare = _COMPARE.get(_NEGATED.get(base, base))

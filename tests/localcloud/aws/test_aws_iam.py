@@ -269,6 +269,55 @@ def test_a_bucket_policy_with_principals_and_conditions(aws: LocalAws) -> None:
     assert refused(lambda: delete(Bucket="with-policy", Key="x")) == ("AccessDenied", 403)
 
 
+def test_a_permissions_boundary_narrows_a_role(aws: LocalAws) -> None:
+    aws.bucket("bounded")
+    iam, s3 = aws.client("iam"), aws.client("s3")
+    s3.put_object(Bucket="bounded", Key="in/x", Body=b"x")
+    inside = policy(allow("s3:GetObject", "arn:aws:s3:::bounded/in/*"))
+    boundary = iam.create_policy(PolicyName="in-only", PolicyDocument=inside)["Policy"]["Arn"]
+    role = aws.role("bounded", {"AWS": ROOT}, allow("s3:*"))
+    iam.put_role_permissions_boundary(RoleName="bounded", PermissionsBoundary=boundary)
+    user = aws.user("bounded-user", allow("sts:AssumeRole", role))
+    session = aws.client("sts", user).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    client = aws.client("s3", session)
+    assert client.get_object(Bucket="bounded", Key="in/x")["Body"].read() == b"x"
+    with pytest.raises(ClientError, match="no permissions boundary allows"):
+        client.put_object(Bucket="bounded", Key="in/x", Body=b"y")
+
+
+def test_a_key_policy_decides_whether_identity_policies_count(aws: LocalAws) -> None:
+    kms = aws.client("kms")
+    whole = policy(allow("kms:*", Principal={"AWS": ROOT}))
+    key_id = kms.create_key(Policy=whole)["KeyMetadata"]["KeyId"]
+    client = aws.client("kms", aws.user("key-user", allow("kms:*")))
+    assert client.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+    someone = policy(allow("kms:*", Principal={"AWS": "arn:aws:iam::123456789012:role/someone"}))
+    kms.put_key_policy(KeyId=key_id, PolicyName="default", Policy=someone)
+    assert refused(lambda: client.encrypt(KeyId=key_id, Plaintext=b"x"))[0] == "AccessDeniedException"
+
+
+def test_a_secret_has_a_policy_of_its_own(aws: LocalAws) -> None:
+    secrets = aws.client("secretsmanager")
+    secrets.create_secret(Name="guarded", SecretString="x")
+    reader = aws.client("secretsmanager", aws.user("guarded-reader", allow("secretsmanager:GetSecretValue")))
+    assert reader.get_secret_value(SecretId="guarded")["SecretString"] == "x"
+    closed = policy(deny("secretsmanager:GetSecretValue", Principal="*"))
+    secrets.put_resource_policy(SecretId="guarded", ResourcePolicy=closed)
+    assert refused(lambda: reader.get_secret_value(SecretId="guarded"))[0] == "AccessDeniedException"
+
+
+def test_tags_of_a_principal_are_policy_variables(aws: LocalAws) -> None:
+    aws.bucket("teams")
+    for team in ("red", "blue"):
+        aws.client("s3").put_object(Bucket="teams", Key=f"{team}/x", Body=b"x")
+    key = aws.user("member", allow("s3:GetObject", "arn:aws:s3:::teams/${aws:PrincipalTag/team}/*"))
+    client = aws.client("s3", key)
+    assert refused(lambda: client.get_object(Bucket="teams", Key="red/x")) == ("AccessDenied", 403)
+    aws.client("iam").tag_user(UserName="member", Tags=[{"Key": "team", "Value": "red"}])
+    assert client.get_object(Bucket="teams", Key="red/x")["Body"].read() == b"x"
+    assert refused(lambda: client.get_object(Bucket="teams", Key="blue/x")) == ("AccessDenied", 403)
+
+
 def test_what_is_not_implemented_is_said_once(aws: LocalAws) -> None:
     client = boto3.client(
         "sagemaker",
