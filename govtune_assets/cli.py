@@ -1,4 +1,4 @@
-"""The command line: `govtune demo | trace | access | promote | extract | up | down | status`."""
+"""The command line: `govtune demo | fetch | trace | access | promote | extract | up | down | status`."""
 
 import argparse
 import json
@@ -14,6 +14,9 @@ from govtune_assets.settings import Settings
 
 if TYPE_CHECKING:
     from govtune_assets.access.command import Outcome
+
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended, as shells count it."""
 
 LOCAL_CLOUD = {"up": "start", "down": "stop", "status": "show"}
 
@@ -60,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--configuration", default="smollm2-135m", help="name of a file in train/configs/")
     demo.set_defaults(run=_demo)
 
+    fetch = commands.add_parser("fetch", help="fill the document cache ahead of a backfill; writes no table")
+    fetch.add_argument("years", nargs="+", metavar="YEAR", help="fiscal year")
+    fetch.set_defaults(run=_fetch)
+
     trace = commands.add_parser("trace", help="show the filing and paragraph behind a training example")
     trace.add_argument("example_id")
     trace.set_defaults(run=_trace)
@@ -84,6 +91,17 @@ def _demo(arguments: argparse.Namespace) -> int:
     from govtune_assets.demo import run_demo
 
     return run_demo(arguments.years.split(","), arguments.configuration)
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from govtune_assets.fetch import run_fetch
+    from govtune_assets.resources.edgar import EdgarResource
+
+    try:
+        return run_fetch(EdgarResource.from_settings(Settings()), arguments.years, sys.stderr, sys.stdout)
+    except KeyboardInterrupt:
+        print("govtune: interrupted; what was fetched is in the cache", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _trace(arguments: argparse.Namespace) -> int:

@@ -36,8 +36,8 @@ class RateGate:
         """Wait for a slot and return the time; `on_wait` is told the seconds left, every second of a pause."""
         async with self._turn:
             while True:
-                at = self._reserve()
-                await self._sleep_until(at, on_wait)
+                at, pause_ends = self._reserve()
+                await self._sleep_until(at, pause_ends, on_wait)
                 started = self._start(at)
                 if started is not None:
                     return started
@@ -57,7 +57,8 @@ class RateGate:
         with _Locked(self._path) as file:
             return file.read()[1]
 
-    def _reserve(self) -> float:
+    def _reserve(self) -> tuple[float, float]:
+        """The time of a slot, and the end of the pause in force or of the last one."""
         with _Locked(self._path) as file:
             slot, until = file.read()
             now = time.time()
@@ -65,7 +66,7 @@ class RateGate:
                 slot = until = 0.0
             at = max(now, slot, until)
             file.write(at + self._step, until)
-            return at
+            return at, until
 
     def _start(self, at: float) -> float | None:
         """The time, now that the slot has come; None where a pause began meanwhile."""
@@ -77,10 +78,10 @@ class RateGate:
             file.write(max(slot, now + _LEAST_GAP * self._step), until)
             return now
 
-    async def _sleep_until(self, at: float, on_wait: Callable[[float], None]) -> None:
-        while (left := at - time.time()) > 0:
-            if left > 2 * _TICK:
-                on_wait(left)
+    async def _sleep_until(self, at: float, pause_ends: float, on_wait: Callable[[float], None]) -> None:
+        while (left := at - (now := time.time())) > 0:
+            if pause_ends > now:
+                on_wait(pause_ends - now)
             await asyncio.sleep(min(left, _TICK))
 
 
