@@ -1,0 +1,127 @@
+"""Processes of a measurement: the replica, the backfill, the memory of a process with its children, the access log."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from benchmarks.backfill import Job
+
+ROOT = Path(__file__).resolve().parents[1]
+_SAMPLE_EVERY = 0.5  # seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A line of the replica's access log."""
+
+    at: float
+    path: str
+    kind: str
+
+    @property
+    def is_document(self) -> bool:
+        """Whether a filing's document was asked for."""
+        return self.path.startswith("/Archives/")
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A running replica and its access log."""
+
+    url: str
+    log: Path
+
+    def answers(self, since: float = 0.0) -> list[Answer]:
+        """What it answered since a time, in order."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [answer for line in lines if (answer := Answer(**json.loads(line))).at >= since]
+
+
+@contextmanager
+def replica(root: Path, log: Path, *options: str) -> Iterator[Replica]:
+    """A replica of a folder, in a process of its own."""
+    command = [sys.executable, "-m", "localcloud.edgar", "--root", str(root), "--port", "0", "--access-log", str(log)]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment())
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+        if address is None:
+            raise RuntimeError(f"the replica did not start: {line}{process.stderr.read()}")
+        yield Replica(address[0], log)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def environment() -> dict[str, str]:
+    """The environment in which this checkout's modules are found first."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def start_backfill(job: Job, at: Path) -> subprocess.Popen[str]:
+    """Start a backfill in a session of its own and wait until it is at work; its group can be killed as one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.backfill", str(job.write(at))],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    if process.stdout.readline() != "started\n":
+        raise RuntimeError("the backfill did not start")
+    return process
+
+
+class Memory:
+    """Samples the memory of a process and all its descendants while it is used as a context manager.
+
+    `peak` is the largest sum of proportional set sizes (PSS), in bytes: a page that several processes share is
+    counted once.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0
+        self._pid = pid
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(_SAMPLE_EVERY):
+            self.peak = max(self.peak, sum(_pss(pid) for pid in _tree(self._pid)))
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return
+    for child in children:
+        yield from _tree(int(child))
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it ended meanwhile
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
