@@ -75,6 +75,21 @@ class Settings(BaseSettings):
         (), description="Names in train/configs/ to build assets for; empty: all of them."
     )
 
+    audit_trail: str = Field(
+        "",
+        description="S3 folder of the trail that logs data events of the lake: s3://BUCKET/AWSLogs/ACCOUNT/CloudTrail.",
+    )
+    audit_catalog: str = Field(
+        "",
+        description="S3 folder of the workspace's delivered audit log: s3://BUCKET/PREFIX/workspaceId=ID.",
+    )
+    audit_hours: float = Field(24.0, gt=0, description="How far back the check every_read_was_granted looks, in hours.")
+    storage_role_arn: str = Field(
+        "",
+        description="Role of the storage credential. Set it where Databricks' own compute reads the tables too: its "
+        "sessions then count as vended to others. Empty: only reads that the catalog's audit log explains pass.",
+    )
+
     edgar_www_url: str = Field("https://www.sec.gov", description="Address of EDGAR's archives.")
     edgar_data_url: str = Field("https://data.sec.gov", description="Address of EDGAR's submissions API.")
     edgar_user_agent: str = Field("", description="Name and e-mail address declared to the SEC (required).")

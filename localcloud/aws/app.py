@@ -26,6 +26,7 @@ from localcloud.aws.iam.resources import deleted_keys
 from localcloud.aws.s3 import REFUSED_KEYS, BodyStore
 from localcloud.aws.signature import Signature, check_signature, read_signature
 from localcloud.aws.state import State
+from localcloud.aws.trails import Outcome, Trails, event
 from localcloud.aws.wire import Call, RefusedError, error_response, read_call, request_from
 
 log = logging.getLogger(__name__)
@@ -59,13 +60,20 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
     """WSGI application of the local AWS endpoint."""
 
     def __init__(
-        self, account: Account, state: State, store: BodyStore, access_log: AccessLog, lock: threading.RLock
+        self,
+        account: Account,
+        state: State,
+        store: BodyStore,
+        access_log: AccessLog,
+        trails: Trails,
+        lock: threading.RLock,
     ) -> None:
         super().__init__(create_backend_app)
         self._account = account
         self._state = state
         self._store = store
         self._access_log = access_log
+        self._trails = trails
         self._backends_lock = lock
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -142,13 +150,16 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
         return str(bucket.region_name) if bucket else ""
 
     def _log_s3(self, call: Call, caller: Caller | None, answer: Answer, sent: int) -> None:
-        lengths = [int(value) for name, value in answer[1] if name.lower() == "content-length"]
-        received = lengths[0] if lengths and call.request.method == "GET" else 0
+        headers = {name.lower(): value for name, value in answer[1]}
+        received = int(headers.get("content-length", 0)) if call.request.method == "GET" else 0
+        status = int(answer[0].split()[0])
+        error = headers.get("x-amzn-errortype", HTTPStatus(status).phrase) if status >= HTTPStatus.BAD_REQUEST else ""
+        self._trails.offer(event(call, caller, Outcome(status, error, sent, received), self._account.account))
         self._access_log.record(
             call,
             caller.principal.arn if caller else "anonymous",
             caller.access_key_id if caller else "",
-            int(answer[0].split()[0]),
+            status,
             max(sent, received),
         )
 

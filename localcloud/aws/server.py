@@ -23,6 +23,7 @@ os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT_ID
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from moto.moto_api._internal import mock_random  # noqa: E402
+from moto.s3.models import s3_backends  # noqa: E402
 
 from localcloud.aws import emr, s3, sagemaker, sts  # noqa: E402
 from localcloud.aws.accesslog import AccessLog  # noqa: E402
@@ -31,6 +32,7 @@ from localcloud.aws.http import Server  # noqa: E402
 from localcloud.aws.iam.enforcement import Account, RootCredentials  # noqa: E402
 from localcloud.aws.platform import Platform, PlatformSettings  # noqa: E402
 from localcloud.aws.state import State, StateError, only_server, private_folder  # noqa: E402
+from localcloud.aws.trails import Trails  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ def serve(port: int, folder: Path, root: RootCredentials, settings: PlatformSett
         state = State(folder / "backends", lock)
         store = s3.BodyStore(folder / "objects")
         access_log = AccessLog(folder / "s3-access.jsonl")
-        server = Server(port, Door(account, state, store, access_log, lock))
+        trails = Trails(ACCOUNT_ID, lock, lambda *place: _put_object(state, store, *place))
+        server = Server(port, Door(account, state, store, access_log, trails, lock))
         platform = Platform(account, state, lock, f"http://127.0.0.1:{port}", folder / "jobs", settings)
         s3.install(store)
         sts.install()
@@ -71,14 +74,23 @@ def serve(port: int, folder: Path, root: RootCredentials, settings: PlatformSett
             sagemaker.fail_interrupted(ACCOUNT_ID)
             s3.reconcile(store, ACCOUNT_ID)
         state.start()
+        trails.start()
         _stop_on_signals(server, platform)
         log.info("AWS endpoint on http://127.0.0.1:%d with %d saved backends", port, loaded)
         try:
             server.serve_forever()
         finally:
             server.server_close()
+            trails.close()
             state.close()
             access_log.close()
+
+
+def _put_object(state: State, store: s3.BodyStore, bucket: str, key: str, body: bytes) -> None:
+    """Write an object as a service of the account does, and keep it."""
+    s3_backends[ACCOUNT_ID]["aws"].put_object(bucket, key, body)
+    state.objects_changed(ACCOUNT_ID, bucket, [key])
+    store.expunge()
 
 
 def _stop_on_signals(server: Server, platform: Platform) -> None:

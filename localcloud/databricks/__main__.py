@@ -12,7 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from localcloud.databricks.app import create_app
-from localcloud.databricks.workspace import BadCredentialsFile, Settings, open_workspace
+from localcloud.databricks.workspace import BadCredentialsFile, Settings, open_delivery, open_workspace
 from localcloud.process import die_with_parent
 
 LOOPBACK = "127.0.0.1"
@@ -53,6 +53,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--token-seconds", type=int, default=3600, help="how long an access token is valid")
     parser.add_argument("--credential-seconds", type=int, default=3600, help="how long a vended credential is valid")
+    parser.add_argument("--audit-delivery", default="", help="s3://… folder to which the audit log is delivered")
     return parser.parse_args(arguments)
 
 
@@ -79,9 +80,14 @@ def main(arguments: list[str]) -> int:
         return 2
     # Java's HTTP client asks to upgrade to HTTP/2 with its first POST; uvicorn's faster parser then loses the body.
     config = uvicorn.Config(create_app(workspace), http="h11", log_level="warning", access_log=False, lifespan="off")
+    delivery = open_delivery(workspace, given.audit_delivery) if given.audit_delivery else None
     try:
+        if delivery:
+            delivery.start()
         _Server(config).run(sockets=[listener])
     finally:
+        if delivery:
+            delivery.close()
         workspace.store.close()
     return 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.databricks import oauth
+from localcloud.databricks.delivery import Delivery, s3_client
 from localcloud.databricks.privileges import Kind
 from localcloud.databricks.store import Database, Store, new_id, now_ms
 from localcloud.databricks.vending import Vendor
@@ -80,6 +81,14 @@ def open_workspace(settings: Settings) -> Workspace:
     key = oauth.load_key(settings.state / "signing-key.pem")
     tokens = oauth.Tokens(key, f"{settings.host}/oidc", settings.token_seconds)
     return Workspace(settings, store, tokens, vendor)
+
+
+def open_delivery(workspace: Workspace, target: str) -> Delivery:
+    """Delivery of the workspace's audit log to the S3 folder `target`, as the catalog's own AWS user."""
+    settings = workspace.settings
+    key = read_pair(settings.aws_credentials, "access_key_id", "secret_access_key")
+    client = s3_client(settings.aws_endpoint, settings.region, *key)
+    return Delivery(workspace.store, target, WORKSPACE_ID, settings.state / "audit-delivered", client)
 
 
 def _ensure_admin(db: Database, client_id: str, client_secret: str) -> None:

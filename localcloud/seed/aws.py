@@ -49,6 +49,7 @@ class Root:
 def seed_account(root: Root, files: CredentialFiles) -> AwsAccount:
     """Creates what is missing in the account and writes the users' access keys into their files."""
     _seed_buckets(root.client("s3"))
+    _seed_trail(root.client("cloudtrail"))
     key_arn = _seed_key(root.client("kms"))
     iam = root.client("iam")
     _seed_user(iam, names.CATALOG_USER, policies.assume_catalog_role())
@@ -66,12 +67,26 @@ def seed_account(root: Root, files: CredentialFiles) -> AwsAccount:
 
 def _seed_buckets(s3: Client) -> None:
     present = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-    for bucket in (names.LAKE_BUCKET, names.WORK_BUCKET, names.MODELS_BUCKET):
+    for bucket in (names.LAKE_BUCKET, names.WORK_BUCKET, names.MODELS_BUCKET, names.AUDIT_BUCKET):
         if bucket not in present:
             s3.create_bucket(Bucket=bucket)
         switches = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(switches, True))
     s3.put_bucket_versioning(Bucket=names.LAKE_BUCKET, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _seed_trail(cloudtrail: Client) -> None:
+    """The trail of S3 data events of governed data: who read or wrote which object, by which credential."""
+    if names.TRAIL not in {trail["Name"] for trail in cloudtrail.describe_trails()["trailList"]}:
+        cloudtrail.create_trail(Name=names.TRAIL, S3BucketName=names.AUDIT_BUCKET)
+    watched = [f"arn:aws:s3:::{bucket}/" for bucket in (names.LAKE_BUCKET, names.MODELS_BUCKET)]
+    selector = {
+        "ReadWriteType": "All",
+        "IncludeManagementEvents": False,
+        "DataResources": [{"Type": "AWS::S3::Object", "Values": watched}],
+    }
+    cloudtrail.put_event_selectors(TrailName=names.TRAIL, EventSelectors=[selector])
+    cloudtrail.start_logging(Name=names.TRAIL)
 
 
 def _seed_key(kms: Client) -> str:

@@ -14,6 +14,7 @@ from localcloud.seed import names
 Document = dict[str, Any]
 PARTITION = "arn:aws"
 WORK = f"{PARTITION}:s3:::{names.WORK_BUCKET}"
+AUDIT = f"{PARTITION}:s3:::{names.AUDIT_BUCKET}"
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 EMR_LOGS = "/aws/emr-serverless"
 
@@ -91,6 +92,8 @@ def dagster(key_arn: str, application_arn: str) -> Document:
         ),
         _read_secrets("loader", "registrar", "auditor"),
         _allow("AskForJobs", ["sts:AssumeRole"], [names.role_arn(names.PREFLIGHT_ROLE)]),
+        _allow("ReadAuditLogs", ["s3:GetObject"], [f"{AUDIT}/*"]),
+        _allow("ListAuditLogs", ["s3:ListBucket"], [AUDIT]),
         _use_key(key_arn),
     )
 
@@ -158,8 +161,11 @@ def unity_catalog() -> Document:
 
 
 def assume_catalog_role() -> Document:
-    """The catalog's own AWS identity: may become the storage credential's role, nothing else."""
-    return _document(_allow("AssumeStorageRole", ["sts:AssumeRole"], [names.role_arn(names.CATALOG_ROLE)]))
+    """The catalog's own AWS identity: may become the storage credential's role and deliver its audit log."""
+    return _document(
+        _allow("AssumeStorageRole", ["sts:AssumeRole"], [names.role_arn(names.CATALOG_ROLE)]),
+        _allow("DeliverAuditLog", ["s3:PutObject"], [f"{AUDIT}/{names.CATALOG_AUDIT_PREFIX}/*"]),
+    )
 
 
 def trust_service(service: str) -> Document:

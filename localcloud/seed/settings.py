@@ -53,6 +53,8 @@ def product_settings(
         "GOVTUNE_STATE": str(layout.state),
         "GOVTUNE_LAKE_BUCKET": names.LAKE_BUCKET,
         "GOVTUNE_WORK_BUCKET": names.WORK_BUCKET,
+        "GOVTUNE_AUDIT_TRAIL": names.AUDIT_TRAIL,
+        "GOVTUNE_AUDIT_CATALOG": names.AUDIT_CATALOG,
         "GOVTUNE_DATABRICKS_HOST": ports.url("databricks"),
         "GOVTUNE_CATALOG": names.CATALOG,
         **{f"GOVTUNE_PRINCIPAL_{name.upper()}": number for name, number in principals.items()},

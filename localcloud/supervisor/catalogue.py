@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.seed import names
 from localcloud.seed.credentials import CredentialFiles
 from localcloud.supervisor.layout import PORT_VARIABLES, PROJECT_ROOT, EdgarSource, Layout, Ports
 from localcloud.supervisor.services import Service
@@ -50,6 +51,7 @@ class Catalogue:
         files = CredentialFiles(self.layout.credentials)
         options = ["--admin-credentials", str(files.admin), "--aws-credentials", str(files.unity_catalog)]
         options += ["--aws-endpoint", self.ports.url("aws")]
+        options += ["--audit-delivery", f"s3://{names.AUDIT_BUCKET}/{names.CATALOG_AUDIT_PREFIX}"]
         return self._module("databricks", "Local Databricks workspace", options)
 
     def edgar(self, root: Path) -> Service:
