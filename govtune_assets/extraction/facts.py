@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 from lxml import etree
 
@@ -25,34 +26,27 @@ _NAMES = {
     "AmendmentFlag",
     "TradingSymbol",
 }
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ],
-        1,
-    )
-}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
 _DATE = (
-    r"(?:(?P<month>january|february|march|april|may|june|july|august|september|october|november|december)"
-    r"\s{0,3}(?P<day>\d{1,2})\s{0,2},?\s{0,3}(?P<year>(?:19|20)\d\d))"
+    r"(?<![a-z0-9])(?:"
+    rf"(?P<month>{_MONTH})\s{{0,3}}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s{{0,2}}[,.]?\s{{0,3}}(?P<year>(?:19|20)\d\d)"
+    rf"|(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\s{{1,2}}(?:of\s)?(?P<month2>{_MONTH}),?\s{{1,3}}(?P<year2>(?:19|20)\d\d)"
+    r"|(?P<month3>\d{1,2})[/.-](?P<day3>\d{1,2})[/.-](?P<year3>(?:19|20)\d\d)"
+    r"|(?P<year4>(?:19|20)\d\d)-(?P<month4>\d\d)-(?P<day4>\d\d))(?!\d)"
 )
+"""A day as covers write it: March 31, 2019; 31 March 2019; 3/31/2019 (month first, as in the USA); 2019-03-31."""
 _DATE_ANYWHERE = re.compile(_DATE, re.IGNORECASE)
+_ENDED = r"(?:year|quarter(?:ly)?|period|months|weeks)[\s\S]{0,20}?\bend(?:ed|ing)(?![a-z])"
 _PERIOD = re.compile(
-    r"(?:fiscal\s+)?(?:year|quarter|period|months|weeks)[\s\S]{0,20}?ended\W{0,10}" + _DATE, re.IGNORECASE
+    _ENDED + r"(?:\s+on)?(?:\s+the)?[\W_]{0,20}(?:(?:sun|mon|tues|wednes|thurs|fri|satur)day\W{1,4})?" + _DATE,
+    re.IGNORECASE,
 )
+_PERIOD_IN_TABLE = re.compile(_ENDED + r"[\s\S]{0,100}?" + _DATE, re.IGNORECASE)
+"""Where other cells of a table stand between the words and the day."""
 _COVER_LINES = 120
 _MAX_VALUES = 20  # times one fact is looked at
 _LONGEST_VALUE = 300  # characters
@@ -64,20 +58,39 @@ class FiscalFacts:
     """What a filing says of itself; `source` is `inline_xbrl`, `cover_page` or `none`.
 
     `fiscal_year` is the filer's own name for the year (`DocumentFiscalYearFocus`); on a cover page it is not
-    stated and stays None. `fiscal_period` is FY, Q1, Q2, Q3 or Q4. `cik` has ten digits. `years_named` counts how
-    often the text says "fiscal 2010" or "fiscal year 2010", as (year, count), where the year is not tagged.
+    stated and stays None. `fiscal_period` is FY, Q1, Q2, Q3 or Q4. `ciks` are the registrants that the document
+    names, ten digits each, in its order: the first is the one whose report it is. `years_named` counts how often
+    the text says "fiscal 2010" or "fiscal year 2010", as (year, count), where the year is not tagged.
     """
 
     fiscal_year: int | None = None
     fiscal_period: str | None = None
     period_end: date | None = None
-    cik: str | None = None
+    ciks: tuple[str, ...] = ()
     entity_name: str | None = None
     form_type: str | None = None
     amendment: bool | None = None
     trading_symbols: tuple[str, ...] = ()
     years_named: tuple[tuple[int, int], ...] = ()
     source: str = "none"
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> FiscalFacts:
+        """The facts out of `to_json`. Raises KeyError, TypeError or ValueError where `row` is something else."""
+        end = row["period_end"]
+        return cls(
+            **row
+            | {
+                "period_end": date.fromisoformat(end) if end else None,
+                "ciks": tuple(row["ciks"]),
+                "trading_symbols": tuple(row["trading_symbols"]),
+                "years_named": tuple((year, count) for year, count in row["years_named"]),
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"period_end": self.period_end.isoformat() if self.period_end else None}
 
 
 def fiscal_facts(document: bytes) -> FiscalFacts:
@@ -95,7 +108,7 @@ def facts_of(root: etree._Element, lines: Callable[[], Sequence[Line]]) -> Fisca
     year = first.get("DocumentFiscalYearFocus", "")
     period = first.get("DocumentFiscalPeriodFocus", "").upper()
     end = _read_date(first.get("DocumentPeriodEndDate", ""))
-    cik = first.get("EntityCentralIndexKey", "")
+    ciks = [text.zfill(10) for text in values.get("EntityCentralIndexKey", ()) if re.fullmatch(r"\d{1,10}", text)]
     form = first.get("DocumentType", "").upper() or None
     told = re.fullmatch(r"(?:19|20)\d\d", year) is not None
     cover = _cover(lines()) if end is None or form is None else FiscalFacts()
@@ -104,7 +117,7 @@ def facts_of(root: etree._Element, lines: Callable[[], Sequence[Line]]) -> Fisca
         fiscal_year=int(year) if told else None,
         fiscal_period=period if period in ("FY", "Q1", "Q2", "Q3", "Q4") else None,
         period_end=end or cover.period_end,
-        cik=cik.zfill(10) if re.fullmatch(r"\d{1,10}", cik) else None,
+        ciks=tuple(dict.fromkeys(ciks)),
         entity_name=first.get("EntityRegistrantName") or None,
         form_type=form or cover.form_type,
         amendment={"true": True, "false": False}.get(amended, cover.amendment),
@@ -140,11 +153,17 @@ def _value(element: etree._Element) -> str:
 
 
 def _read_date(text: str) -> date | None:
-    """A date in ISO form or in words; XBRL facts are shown in words and may lack their year."""
-    if match := re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", text):
-        return _date(int(match[1]), int(match[2]), int(match[3]))
-    if match := _DATE_ANYWHERE.search(text):
-        return _date(int(match["year"]), _MONTHS[match["month"].lower()], int(match["day"]))
+    """The first day that a text names."""
+    match = _DATE_ANYWHERE.search(text)
+    return _matched_date(match) if match else None
+
+
+def _matched_date(match: re.Match[str]) -> date | None:
+    """The day that `_DATE` matched, whichever way it was written."""
+    for suffix in ("", "2", "3", "4"):
+        month, day, year = (match[name + suffix] for name in ("month", "day", "year"))
+        if year:
+            return _date(int(year), int(month) if month.isdigit() else _MONTHS.index(month[:3].lower()) + 1, int(day))
     return None
 
 
@@ -157,8 +176,8 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 def _cover(lines: Sequence[Line]) -> FiscalFacts:
     text = "\n".join(line.text for line in lines[:_COVER_LINES])[:20_000]
-    period = _PERIOD.search(text)
-    end = _date(int(period["year"]), _MONTHS[period["month"].lower()], int(period["day"])) if period else None
+    ends = (_matched_date(match) for period in (_PERIOD, _PERIOD_IN_TABLE) for match in period.finditer(text))
+    end = next((day for day in ends if day), None)
     form = _COVER_FORM.search(text)
     name = None
     if form:

@@ -15,8 +15,7 @@ import signal
 import threading
 import time
 import zlib
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
 
 from govtune_assets.extraction.atomic import write_atomically
@@ -62,13 +61,6 @@ def load(path: Path) -> Extracted | None:
     """A result made before, or None."""
     try:
         row = json.loads(path.read_bytes())
-        facts = row["facts"]
-        end = facts["period_end"]
-        facts = facts | {
-            "period_end": date.fromisoformat(end) if end else None,
-            "trading_symbols": tuple(facts["trading_symbols"]),
-            "years_named": tuple((year, count) for year, count in facts["years_named"]),
-        }
         section = row["section"]
         return Extracted(
             path,
@@ -76,7 +68,7 @@ def load(path: Path) -> Extracted | None:
             section["evidence"],
             len(section["text"] or ""),
             len(section["risk_factors"]),
-            FiscalFacts(**facts),
+            FiscalFacts.from_json(row["facts"]),
             0.0,
         )
     except FileNotFoundError:
@@ -113,7 +105,6 @@ def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extract
         signal.setitimer(signal.ITIMER_REAL, 0)
     spent = time.process_time() - before
     path = result_path(cache_dir, sha256, form_type)
-    end = facts.period_end
     row = {
         "section": {
             "status": section.status.value,
@@ -122,7 +113,7 @@ def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extract
             "risk_factors": [(f.group, f.subcaption, f.start, f.end) for f in section.risk_factors],
             "summary": section.summary,
         },
-        "facts": asdict(facts) | {"period_end": end.isoformat() if end else None},
+        "facts": facts.to_json(),
     }
     write_atomically(path, json.dumps(row).encode())
     return Extracted(

@@ -1,5 +1,6 @@
 """Fiscal facts: tagged, nested, and from the cover page."""
 
+import json
 from datetime import date
 
 import pytest
@@ -18,6 +19,8 @@ COVER = "".join(
         tagged("DocumentPeriodEndDate", 'January <ix:nonNumeric name="dei:X">28</ix:nonNumeric>, 2024'),
         tagged("EntityRegistrantName", "LAMP  MAKERS<br>INC"),
         tagged("EntityCentralIndexKey", "0000320193"),
+        tagged("EntityCentralIndexKey", "0000000007"),
+        tagged("EntityCentralIndexKey", "0000320193"),
         tagged("DocumentFiscalYearFocus", "<span>20<b>23</b></span>"),
         tagged("DocumentFiscalPeriodFocus", "FY"),
         tagged("TradingSymbol", "LMP"),
@@ -31,7 +34,7 @@ def test_tagged_facts_are_read_from_the_tree() -> None:
         fiscal_year=2023,
         fiscal_period="FY",
         period_end=date(2024, 1, 28),
-        cik="0000320193",
+        ciks=("0000320193", "0000000007"),
         entity_name="LAMP MAKERSINC",
         form_type="10-K",
         amendment=False,
@@ -45,13 +48,34 @@ def test_facts_in_the_hidden_header_count() -> None:
     assert fiscal_facts(hidden.encode()).fiscal_year == 2023
 
 
+@pytest.mark.parametrize("value", ["12/31/2018", "2018-12-31", "Dec. 31, 2018", "31 December 2018", "DECEMBER 31,2018"])
+def test_a_tagged_day_may_be_written_in_any_way(value: str) -> None:
+    assert fiscal_facts(tagged("DocumentPeriodEndDate", value).encode()).period_end == date(2018, 12, 31)
+
+
 @pytest.mark.parametrize(
     ("words", "end"),
     [
         ("For the fiscal year ended January 31, 2010", date(2010, 1, 31)),
         ("FOR THE QUARTERLY PERIOD ENDED <b>June 30 , 2009</b>", date(2009, 6, 30)),
         ("for the fiscal year ended<br>December 31, 2008", date(2008, 12, 31)),
+        ("For the fiscal year ended: December&#160;31, 2018", date(2018, 12, 31)),
+        ("<div>For the fiscal year ended</div><div>December 29,</div><div>2018</div>", date(2018, 12, 29)),
+        (
+            "<table><tr><td>For the fiscal year ended</td><td>Commission file number</td></tr>"
+            "<tr><td>March 31, 2019</td><td>1-1</td></tr></table>",
+            date(2019, 3, 31),
+        ),
+        ("For the fiscal year (52 weeks) ended Saturday, February 2, 2019", date(2019, 2, 2)),
+        ("For the thirteen weeks ended Sept. 28th, 2019", date(2019, 9, 28)),
+        ("For the quarterly period ended   3/31/2019", date(2019, 3, 31)),
+        ("For Quarter Ended: 30 June 2019", date(2019, 6, 30)),
+        ("For the fiscal year ended on the 30th of June 2019", date(2019, 6, 30)),
+        ("For the quarter ending September 30, 2018", date(2018, 9, 30)),
+        ("For the fiscal year ended __December 31, 2018__", date(2018, 12, 31)),
+        ("Aggregate market value on June 29, 2018.<br>For the fiscal year ended December 31, 2018", date(2018, 12, 31)),
         ("For the fiscal year ended February 30, 2010", None),
+        ("For the transition period from ____ to ____", None),
         ("It ended well.", None),
     ],
 )
@@ -78,3 +102,9 @@ def test_years_that_the_text_names_are_counted() -> None:
 @pytest.mark.parametrize("value", ["20233", "MMXXIII", "", "2023-01"])
 def test_a_year_that_is_none_is_not_taken(value: str) -> None:
     assert fiscal_facts(tagged("DocumentFiscalYearFocus", value).encode()).fiscal_year is None
+
+
+def test_facts_survive_json() -> None:
+    facts = fiscal_facts(f"<p>In fiscal 2010</p>{COVER.replace('FiscalYearFocus', 'Other')}".encode())
+    assert FiscalFacts.from_json(json.loads(json.dumps(facts.to_json()))) == facts
+    assert facts.years_named
