@@ -297,7 +297,8 @@ class Maker:
         make = self.chance.choice(
             (self._text_line,) * 4
             + (self._list_line,) * 3
-            + (self._arn_line, self._boolean_line, self._number_line, self._date_line, self._address_line)
+            + (self._number_line, self._date_line) * 3
+            + (self._arn_line, self._boolean_line, self._address_line)
             + (self._null_line, self._own_line, self._binary_line)
         )
         operator, key, wanted = make(request)
