@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from govtune_assets.access.declaration import Stage, declared, principals
+from govtune_assets.access.declaration import Stage, declared, locations, principals
 from govtune_assets.access.differences import Difference, apply, differences
 from govtune_assets.access.explanation import explain
 from govtune_assets.access.facts import Facts, client
@@ -57,7 +57,9 @@ def run_explain(
     ids = principals(settings)
     stage = next((stage for stage in Stage if principal in {stage, ids[stage]}), None)
     application_id = ids[stage] if stage else principal
-    found = explain(_asked_as(settings, environment, stage), application_id, action, target, location)
+    found = explain(
+        _asked_as(settings, environment, stage), application_id, action, target, location, locations(settings)
+    )
     mine = [grant.requirement for grant in declared(settings) if grant.stage == stage]
     title = f"{stage} ({application_id})" if stage else application_id
     lines = [f"{title}: {found.action} {target}".rstrip(), *found.lines()]

@@ -149,6 +149,16 @@ def _training_needs(settings: Settings, configuration: TrainingConfiguration) ->
     ]
 
 
+def locations(settings: Settings) -> dict[str, str]:
+    """The project's external locations: name and `s3://` address."""
+    lake = f"s3://{settings.lake_bucket}"
+    return {
+        RAW_JSON_LOCATION: f"{lake}/{RAW_JSON_PREFIX}",
+        RAW_DELTA_LOCATION: f"{lake}/raw/delta",
+        CURATED_DELTA_LOCATION: f"{lake}/curated/delta",
+    }
+
+
 def principals(settings: Settings) -> dict[Stage, str]:
     """Application id of each stage's service principal.
 

@@ -4,11 +4,11 @@ Each privilege is asked for on the securable that it belongs to, since the catal
 object show only privileges that apply to its type: USE SCHEMA on the schema, SELECT on the table.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from govtune_assets.access.facts import Absent, Facts, Untold
+from govtune_assets.access.facts import Absent, Facts, Untold, narrowest
 from unitydoor import privileges
 from unitydoor.privileges import EXTERNAL_ACTIONS, PATH_ACTIONS, Action, Requirement
 
@@ -84,7 +84,14 @@ class Explanation:
         )
 
 
-def explain(facts: Facts, principal: str, action: Action, target: str, location: str = "") -> Explanation:
+def explain(
+    facts: Facts,
+    principal: str,
+    action: Action,
+    target: str,
+    location: str = "",
+    locations: Mapping[str, str] | None = None,
+) -> Explanation:
     """Walk the chain of one action.
 
     Args:
@@ -95,6 +102,7 @@ def explain(facts: Facts, principal: str, action: Action, target: str, location:
         location: `s3://` address of a table that may have to be registered first. What does not exist can be written
             only by making it, so that WRITE_TABLE then needs what CREATE_TABLE needs, and CREATE_MODEL_VERSION what
             CREATE_MODEL needs: the maker owns it.
+        locations: name and address of external locations that are known to exist, for who asks may see none.
 
     Raises:
         ValueError: the target has another form, or CREATE_TABLE lacks the location.
@@ -105,7 +113,7 @@ def explain(facts: Facts, principal: str, action: Action, target: str, location:
         raise ValueError(f"{action} of {target} needs the table's address, s3://bucket/path")
     action = _as_possible(facts, action, target, location)
     place = target if action in PATH_ACTIONS else location
-    covering = facts.location_over(place) if place else ""
+    covering = (facts.location_over(place) or narrowest(place, locations or {})) if place else ""
     walker = _Walker(facts, principal)
     ways = [walker.walk(way, place) for way in privileges.for_action(action, target, covering)]
     links = next((way for way in ways if all(link.verdict is Verdict.HELD for link in way)), ways[0])

@@ -127,13 +127,7 @@ class Facts:
 
     def location_over(self, url: str) -> str:
         """Name of the external location that covers `url`, or "" when who asks sees none."""
-        wanted = url.rstrip("/") + "/"
-        covering = [
-            (len(str(entry.get("url", ""))), str(entry.get("name", "")))
-            for entry in self._locations
-            if wanted.startswith(str(entry.get("url", "")).rstrip("/") + "/")
-        ]
-        return max(covering, default=(0, ""))[1]
+        return narrowest(url, {str(entry.get("name", "")): str(entry.get("url", "")) for entry in self._locations})
 
     def external_access(self) -> bool | None:
         """Whether the metastore vends credentials to anyone outside the workspace; None when it does not say."""
@@ -174,6 +168,13 @@ class Facts:
         except NotFound as error:
             raise Absent(str(error)) from error
         return dict(answer)
+
+
+def narrowest(url: str, locations: Mapping[str, str]) -> str:
+    """Name of the narrowest of the locations (name to address) that covers `url` by whole segments, or ""."""
+    wanted = url.rstrip("/") + "/"
+    covering = [(len(at), name) for name, at in locations.items() if wanted.startswith(at.rstrip("/") + "/")]
+    return max(covering, default=(0, ""))[1]
 
 
 def _segment(name: str) -> str:

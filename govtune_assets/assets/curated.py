@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from govtune_assets import gates, payloads, provenance
+from govtune_assets.access.preflight import require_access
 from govtune_assets.assets.common import (
     CURATION_GROUP,
     OWNERS,
@@ -96,6 +97,7 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
         source = provenance.latest(context.instance, RAW_TABLE, year)
         consumed = gates.Consumed(gates.RAW_GATES, source.data_version, year)
         gates.require(context.instance, f"Curation of fiscal year {year}", [consumed])
+        require_access(context, unity_catalog, settings)
         extras = {
             **_common_extras(context, settings, unity_catalog, code_version),
             "job": "examples",
@@ -155,6 +157,7 @@ def _snapshot(settings: Settings) -> dg.AssetsDefinition:
         sources = {year: provenance.latest(context.instance, EXAMPLES, year) for year in years}
         versions = {year: source.data_version for year, source in sources.items()}
         gates.require(context.instance, "The training snapshot", gates.consumed_years(versions))
+        require_access(context, unity_catalog, settings)
         extras = {
             **_common_extras(context, settings, unity_catalog, code_version),
             "job": "snapshot",

@@ -9,6 +9,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from govtune_assets import collection_report, gates, payloads, provenance
+from govtune_assets.access.preflight import require_access
 from govtune_assets.assets.common import (
     FILINGS_GROUP,
     OWNERS,
@@ -72,6 +73,7 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
     def raw_filings(
         context: dg.AssetExecutionContext, edgar: EdgarResource, unity_catalog: UnityCatalogResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        require_access(context, unity_catalog, settings)
         year = int(context.partition_key)
         collection = edgar.collect(year, _Progress(context))
         _refuse_incomplete(year, collection.skips)
@@ -131,6 +133,7 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
     def raw_risk_factors(
         context: dg.AssetExecutionContext, unity_catalog: UnityCatalogResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        require_access(context, unity_catalog, settings)
         year = int(context.partition_key)
         _require_gates(context)
         door = unity_catalog.door("loader")

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from govtune_assets import gates, lineage, markdown, payloads, provenance
+from govtune_assets.access.preflight import require_access
 from govtune_assets.assets.common import (
     OWNERS,
     access_table,
@@ -80,6 +81,7 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
             gates.Consumed(gates.SNAPSHOT_GATES, data_version=snapshot.data_version),
         ]
         gates.require(context.instance, f"Training {configuration.name}", consumed)
+        require_access(context, unity_catalog, settings, [configuration])
         extras = {
             "catalog_host": unity_catalog.host,
             "secret_id": unity_catalog.secret_id("trainer"),
@@ -153,6 +155,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
         adapter = provenance.latest(context.instance, adapter_key(configuration.name))
         gate = gates.Consumed(gates.adapter_gates(configuration.name), data_version=adapter.data_version)
         gates.require(context.instance, f"Registration of {name}", [gate])
+        require_access(context, unity_catalog, settings, [configuration])
         trained_from = TrainedFrom.read(context.instance, adapter)
         workspace = unity_catalog.workspace("registrar")
         registry = ModelRegistry(workspace, settings.region)
