@@ -80,6 +80,7 @@ _TAG_TYPE = {
 }
 _SPACE = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _ZERO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _CLASS_NAME = re.compile(r"\.([\w-]+)")
 _WORD = re.compile(r"\w")
 _LAYOUT_CELL = 400  # characters in several blocks above which a table cell is page layout, not a cell
@@ -88,7 +89,9 @@ _LONGEST_NAME = 300  # characters of an anchor or link worth keeping
 _LONGEST_STYLE = 2000  # characters of a style attribute that are read
 _LONGEST_SHEET = 500_000  # characters of a style sheet that are read
 _MAX_NODES = 2_000_000  # tags and attributes: a tree of these stays well under a gigabyte
-_MAX_LINES = 250_000  # a hundred times what a long filing has
+MAX_LINES = 250_000  # a hundred times what a long filing has
+_PIECE = 65_536  # characters of text that are normalised at once: a pattern's pieces take more memory than its text
+_UNDEFINED = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # no characters in Windows-1252; the parser stops at them
 _MAX_ATTRIBUTES = 1000  # words in one tag: the parser's time grows with the square of a tag's attributes
 
 
@@ -186,27 +189,69 @@ class _Styles:
         return style
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A document's element tree; `unread` says why the document's end is not in it, where that is so."""
+
+    root: etree._Element
+    unread: str | None
+
+
 def parse(document: bytes) -> etree._Element | None:
     """The document's element tree, or None where the bytes hold no markup and no text at all."""
-    document = _bounded(document)
-    if not document.strip():
+    parsed = parse_bounded(document)
+    return parsed.root if parsed else None
+
+
+def parse_bounded(document: bytes) -> Parsed | None:
+    """As `parse`, with a word on whether all of the document was read."""
+    bounded, unread = _bounded(document)
+    if not bounded.strip():
         return None
-    parser = etree.HTMLParser(
-        encoding=_encoding(document), huge_tree=True, remove_comments=True, remove_pis=True, recover=True
-    )
+    readable, encoding = _readable(bounded)
+    parser = etree.HTMLParser(encoding=encoding, huge_tree=True, remove_comments=True, remove_pis=True, recover=True)
     try:
-        root = etree.fromstring(document, parser)
+        root = etree.fromstring(readable, parser)
     except (etree.LxmlError, ValueError):
         return None
-    return root
+    if root is None:
+        return None
+    stopped = parser.error_log.filter_from_fatals()
+    if stopped:
+        unread = f"the parser stopped at line {stopped[0].line} of the document: {stopped[0].message}"
+    return Parsed(root, unread)
 
 
-def _bounded(document: bytes) -> bytes:
-    """The first document of a submission, cut where its size or its count of tags and attributes would not fit."""
-    first, _, _ = document[:MAX_BYTES].replace(b"\0", b" ").partition(b"</DOCUMENT>")
+def _bounded(document: bytes) -> tuple[bytes, str | None]:
+    """The first document of a submission, cut where its size or its count of tags and attributes would not fit.
+
+    Beside it, why it was cut, if it was.
+    """
+    first, _, _ = document.replace(b"\0", b" ").partition(b"</DOCUMENT>")
+    size = len(first)
+    first = first[:MAX_BYTES]
     while (nodes := max(first.count(b"<") + first.count(b"="), first.count(b">"))) > _MAX_NODES:
         first = first[: min(len(first) - 1, len(first) * _MAX_NODES // nodes)]
-    return _without_vast_tags(first)
+    unread = f"only the first {len(first)} of the document's {size} bytes were read: it is too large"
+    return _without_vast_tags(first), unread if len(first) < size else None
+
+
+def _readable(document: bytes) -> tuple[bytes, str]:
+    """The document without bytes at which the parser would stop, and its encoding.
+
+    That is UTF-8, also where a few characters are damaged, or else Windows-1252, which is what filing agents that do
+    not write UTF-8 write.
+    """
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        text = document.decode("utf-8", "replace")
+    else:
+        return document, "utf-8"
+    damaged = text.count("\ufffd")
+    if damaged < len(_BEYOND_ASCII.findall(text)) - damaged:
+        return text.encode(), "utf-8"
+    return document.translate(None, _UNDEFINED), "windows-1252"
 
 
 def _without_vast_tags(document: bytes) -> bytes:
@@ -219,15 +264,6 @@ def _without_vast_tags(document: bytes) -> bytes:
             pieces[index] = piece[:at] + b"<br"
             vast = True
     return b">".join(pieces) if vast else document
-
-
-def _encoding(document: bytes) -> str:
-    """UTF-8 where the bytes are that, else Windows-1252, which is what filing agents that are not UTF-8 write."""
-    try:
-        document.decode("utf-8")
-    except UnicodeDecodeError:
-        return "windows-1252"
-    return "utf-8"
 
 
 def is_plain_text(document: bytes) -> bool:
@@ -273,7 +309,7 @@ class _Flattener:
                     walk.skip_subtree()
             else:
                 self._close(tag, element)
-            if len(self._out) == _MAX_LINES:
+            if len(self._out) == MAX_LINES:
                 break
         self._break()
         return self._out
@@ -351,7 +387,8 @@ class _Flattener:
                 self._piece(paragraph, flags)
                 self._break()
             text = paragraphs[-1]
-        self._piece(text, flags)
+        for start in range(0, len(text), _PIECE):
+            self._piece(text[start : start + _PIECE], flags)
 
     def _piece(self, text: str, flags: int) -> None:
         piece = _SPACE.sub(" ", _ZERO_WIDTH.sub("", text) if not text.isascii() else text)
@@ -374,7 +411,7 @@ class _Flattener:
         if not self._parts:
             return
         text = "".join(self._parts).rstrip()
-        if text and len(self._out) < _MAX_LINES:
+        if text and len(self._out) < MAX_LINES:
             table = self._tables[-1] if self._tables else 0
             runs = [(start, min(end, len(text)), kind) for start, end, kind in self._runs if start < len(text)]
             self._out.append(Line(text, runs, self._page, table, self._center, self._links, self._ids))

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from govtune_assets.extraction.document import TYPE, Line, flatten, is_plain_text, parse
+from govtune_assets.extraction.document import (
+    MAX_LINES,
+    TYPE,
+    Line,
+    flatten,
+    is_plain_text,
+    parse_bounded,
+)
 from govtune_assets.extraction.facts import FiscalFacts, facts_of
 from govtune_assets.extraction.furniture import furniture
 from govtune_assets.extraction.locate import NotThere, locate
@@ -48,27 +55,35 @@ def extract(document: bytes, form_type: str) -> Section:
     A document without the item has status `absent`, one in which the item says only that it does not apply
     `not_applicable`; neither has text.
     """
-    root = parse(document)
-    if root is None:
+    parsed = parse_bounded(document)
+    if parsed is None:
         return Section(Status.FAILED, "the document holds no text")
-    return extract_lines(flatten(root, plain_text=is_plain_text(document)), form_type)
+    return extract_lines(flatten(parsed.root, plain_text=is_plain_text(document)), form_type, parsed.unread)
 
 
 def extract_with_facts(document: bytes, form_type: str | None) -> tuple[Section, FiscalFacts]:
     """Item 1A and the fiscal facts from one parse; without `form_type`, the form that the document's cover names."""
-    root = parse(document)
-    if root is None:
+    parsed = parse_bounded(document)
+    if parsed is None:
         return Section(Status.FAILED, "the document holds no text"), FiscalFacts()
-    lines = flatten(root, plain_text=is_plain_text(document))
-    facts = facts_of(root, lambda: lines)
-    return extract_lines(lines, form_type or facts.form_type or "10-K"), facts
+    lines = flatten(parsed.root, plain_text=is_plain_text(document))
+    facts = facts_of(parsed.root, lambda: lines)
+    return extract_lines(lines, form_type or facts.form_type or "10-K", parsed.unread), facts
 
 
-def extract_lines(lines: Sequence[Line], form_type: str) -> Section:
-    """As `extract`, for a document that was flattened already."""
+def extract_lines(lines: Sequence[Line], form_type: str, unread: str | None = None) -> Section:
+    """As `extract`, for a document that was flattened already.
+
+    `unread` says why the document's end is not among the lines: an item that is not found before it, or that reaches
+    it, has status `failed` with that reason.
+    """
     if not lines:
         return Section(Status.FAILED, "the document holds no text")
+    if len(lines) == MAX_LINES:
+        unread = f"only the first {MAX_LINES} lines of the document were read: it has more"
     found = locate(lines, form_type)
+    if unread and (isinstance(found, NotThere) or found.end == len(lines)):
+        return Section(Status.FAILED, f"{unread}; {found.evidence}")
     if isinstance(found, NotThere):
         return Section(Status.NOT_APPLICABLE if found.not_applicable else Status.ABSENT, found.evidence)
     dropped = furniture(lines, found.start, found.end)
