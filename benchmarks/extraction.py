@@ -6,7 +6,7 @@ FOLDER holds filings in EDGAR's layout with `manifest.json`, `truth.json` and `t
 SHA-256 of its ten-digit CIK is divisible by three; the rules were made without a look at those, and --verbose names no
 filing of theirs. With --side-by-side the same filings go to edgartools and edgar-itemize too, each tool in a process of
 its own, filing after filing in turn; their environment, `.cache/benchmark-venv`, is built from
-`constraints/benchmarks.txt`.
+`constraints/benchmarks.txt`. The structure is compared with `benchmarks/labels/subcaptions.json`.
 """
 
 import argparse
@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.extraction_scoring import Filing, Score, read_filings, score
+from benchmarks.subcaptions import compare, read_labels
 from tools import bootstrap
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL_PROGRAM = ROOT / "benchmarks" / "extraction_tools.py"
+LABELS = ROOT / "benchmarks" / "labels" / "subcaptions.json"
 OURS, REFERENCE = "govtune", "edgartools"
 PEERS = (REFERENCE, "edgar-itemize")
 
@@ -92,6 +94,7 @@ def main() -> None:
     for part in ("tuned", "held-out"):
         if of_part := [result for result in results[OURS] if part_of(result.filing) == part]:
             report(part, of_part, verbose=arguments.verbose)
+    report_structure(arguments.folder / "truth", results[OURS], verbose=arguments.verbose)
     if arguments.side_by_side:
         print_table(results)
 
@@ -158,6 +161,18 @@ def report(part: str, results: Sequence[Result], *, verbose: bool) -> None:
         f"characters under a subcaption {statistics.mean(covered or [0]):.3f}, "
         f"CPU median {statistics.median(cpu):.3f} s, longest {max(cpu):.3f} s"
     )
+
+
+def report_structure(truth: Path, results: Sequence[Result], *, verbose: bool) -> None:
+    """Print how the sections' structure agrees with the labels, for each part and for all."""
+    answers = {result.filing.id: result.answer for result in results}
+    for part, agreement in compare(read_labels(LABELS), truth, answers).items():
+        if not agreement.filings:
+            continue
+        if verbose and part == "tuned":
+            print("".join(f"  {note}\n" for note in agreement.notes), end="")
+        print(f"structure, {part}: {agreement.filings} filings")
+        print("".join(f"    {line}\n" for line in agreement.lines()), end="")
 
 
 def print_table(results: dict[str, list[Result]]) -> None:

@@ -1,4 +1,4 @@
-"""Recorded filings, where they are beside the checkout: all right, for tuned and for held-out companies."""
+"""Recorded filings, where they are beside the checkout: all right, for tuned and for held-out companies; labelled structure."""
 
 import subprocess
 import sys
@@ -19,4 +19,5 @@ def test_all_recorded_filings_are_extracted_right() -> None:
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines() if not line.startswith(" "))
     assert lines["tuned"].startswith("35 right of 35, ")
     assert lines["held-out"].startswith("20 right of 20, ")
-    assert all("furniture lines 0 in" in line for line in lines.values())
+    assert all("furniture lines 0 in" in lines[part] for part in ("tuned", "held-out"))
+    assert lines["structure, all"] == "16 filings"
