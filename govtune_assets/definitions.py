@@ -9,6 +9,7 @@ import dagster as dg
 from govtune_assets.assets.curated import build_curation_assets
 from govtune_assets.assets.filings import build_filing_assets
 from govtune_assets.assets.training import build_training_assets
+from govtune_assets.checks.access import build_access_checks
 from govtune_assets.checks.curated import build_curation_checks
 from govtune_assets.checks.filings import build_filing_checks
 from govtune_assets.checks.training import build_training_checks
@@ -41,7 +42,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
 def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.Definitions:
     configurations = _configurations(settings)
     assets = [*build_filing_assets(settings), *build_curation_assets(settings)]
-    checks = [*build_filing_checks(settings), *build_curation_checks(settings)]
+    checks = [*build_filing_checks(settings), *build_curation_checks(settings), *build_access_checks(settings)]
     for configuration in configurations:
         assets += build_training_assets(settings, configuration)
         checks += build_training_checks(settings, configuration)

@@ -124,7 +124,8 @@ class Demo:
             raise DemoFailed(f"{_title(key, year)} failed: {_reason(result)}")
         self._say(f"{_title(key, year)}: done in {time.monotonic() - begun:.0f} s{_counts(self._instance, key, year)}")
         for check in result.get_asset_check_evaluations():
-            self._say(f"  gate {check.check_name}: passed. {check.description}")
+            verdict = "passed" if check.passed else "warns"
+            self._say(f"  gate {check.check_name}: {verdict}. {check.description}")
 
     def _say(self, text: str) -> None:
         print(f"[{time.monotonic() - self._started:5.0f} s] {text}", flush=True)

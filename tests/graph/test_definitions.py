@@ -9,6 +9,8 @@ import pytest
 from govtune_assets.definitions import build_defs
 from govtune_assets.settings import Settings
 
+WARNINGS = {"access_as_declared"}
+"""Checks that tell and do not stop: what they find stops the step that it concerns."""
 SNAPSHOT = Path(__file__).parent / "graph.json"
 
 
@@ -50,7 +52,7 @@ def test_every_check_says_what_it_holds(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in graph.asset_check_keys:
         spec = graph.get_check_spec(key)
-        assert spec.description and spec.blocking, key
+        assert spec.description and spec.blocking == (key.name not in WARNINGS), key
 
 
 def test_backfills_run_one_year_at_a_time(definitions: dg.Definitions) -> None:
