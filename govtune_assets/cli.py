@@ -1,4 +1,4 @@
-"""The command line: `govtune demo | fetch | trace | access | promote | extract | up | down | status`."""
+"""The command line: `govtune demo | fetch | trace | audit | access | promote | extract | up | down | status`."""
 
 import argparse
 import json
@@ -42,6 +42,7 @@ def _mendable(error: Exception) -> bool:
     from databricks.sdk.errors.base import DatabricksError
 
     from govtune_assets.access.differences import NotApplied
+    from govtune_assets.audit.objects import AuditUnreadable
     from govtune_assets.demo import DemoFailed
     from govtune_assets.edgar import EdgarError
     from govtune_assets.trace import NotTraceable
@@ -49,7 +50,7 @@ def _mendable(error: Exception) -> bool:
     from unitydoor.secrets import SecretUnusable
     from unitydoor.transport import CatalogError
 
-    own = (DemoFailed, EdgarError, NotApplied, NotTraceable, Refused, SecretUnusable, CatalogError)
+    own = (AuditUnreadable, DemoFailed, EdgarError, NotApplied, NotTraceable, Refused, SecretUnusable, CatalogError)
     known = (*own, DatabricksError, ValueError, OSError)
     return isinstance(error, known)
 
@@ -70,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     trace = commands.add_parser("trace", help="show the filing and paragraph behind a training example")
     trace.add_argument("example_id")
     trace.set_defaults(run=_trace)
+
+    audit = commands.add_parser("audit", help="list the objects of table data that a run read, and by which grant")
+    audit.add_argument("--run", required=True, metavar="RUN", dest="run_id", help="id of a Dagster run")
+    audit.set_defaults(run=_audit)
 
     _add_access(commands.add_parser("access", help="compare declared grants with the catalog's; explain a refusal"))
 
@@ -134,6 +139,21 @@ def _add_access(access: argparse.ArgumentParser) -> None:
     explain.add_argument("object", nargs="?", default="", help="catalog.schema.name, or s3://bucket/path")
     explain.add_argument("--location", default="", help="s3:// address of a table that may have to be made")
     explain.set_defaults(run=_access_explain)
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    import dagster as dg
+
+    from govtune_assets.audit import ledger, report
+    from govtune_assets.audit.objects import LogObjects
+    from govtune_assets.resources.aws import AwsResource
+
+    settings = Settings()
+    objects = LogObjects(AwsResource(region=settings.region).client("s3"))
+    with dg.DagsterInstance.get() as instance:
+        audited = ledger.audit_run(objects, ledger.Logs.of(settings), instance, arguments.run_id)
+    print("\n".join(report.lines(audited)))
+    return 0
 
 
 def _access_plan(arguments: argparse.Namespace) -> int:

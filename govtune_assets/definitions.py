@@ -10,6 +10,7 @@ from govtune_assets.assets.curated import build_curation_assets
 from govtune_assets.assets.filings import build_filing_assets
 from govtune_assets.assets.training import build_training_assets
 from govtune_assets.checks.access import build_access_checks
+from govtune_assets.checks.audit import build_audit_checks
 from govtune_assets.checks.curated import build_curation_checks
 from govtune_assets.checks.filings import build_filing_checks
 from govtune_assets.checks.training import build_training_checks
@@ -46,6 +47,7 @@ def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.D
     for configuration in configurations:
         assets += build_training_assets(settings, configuration)
         checks += build_training_checks(settings, configuration)
+    checks += build_audit_checks(settings, configurations)
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,

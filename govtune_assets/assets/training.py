@@ -189,6 +189,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
                 "lineage": dg.MetadataValue.json(lineage.as_json(chain.edges)),
                 "Lineage": _lineage_table(chain),
                 "Access": access_table([grant.record()]),
+                "credentials": dg.MetadataValue.json([grant.record()]),
             },
             data_version=dg.DataVersion(provenance.digest({"adapter": adapter.data_version, "model": name})),
         )

@@ -1,0 +1,96 @@
+"""What the catalog vended, out of the workspace's delivered audit log.
+
+Databricks keeps the same events in the system table `system.access.audit`; the delivered log is read because it needs
+no SQL warehouse ("Configure audit log delivery"). Databricks does not promise the access key id of a vended credential
+in the event: where it is absent, an access is explained by what materializations recorded (`ledger`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from govtune_assets.audit.objects import Folder, LogObjects, days
+from unitydoor.transport import RUN_PRODUCT
+
+LATE = "Databricks delivers its audit log within the hour"
+_VENDING = re.compile(r"(mlflowG|g)enerateTemporary\w*Credentials?")
+_RUN = re.compile(rf"(?:^|\s){re.escape(RUN_PRODUCT)}/([A-Za-z0-9._-]+)")
+_SUCCESS = 200
+
+
+@dataclass(frozen=True)
+class Vended:
+    """A credential that the catalog gave out. `credential_id` is its access key id, `run_id` that of the run that
+    asked; both are "" where the log does not tell."""
+
+    time: datetime
+    principal: str
+    securable: str
+    operation: str
+    credential_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class CatalogLog:
+    """Vended credentials, and the time of the newest event of any kind that has been delivered."""
+
+    vended: tuple[Vended, ...]
+    newest: datetime | None
+
+
+def read(logs: LogObjects, url: str, since: datetime, until: datetime) -> CatalogLog:
+    """The log's events between two times.
+
+    Raises:
+        ValueError: the URL is no S3 folder.
+        AuditUnreadable: the objects cannot be read, or are no log files.
+    """
+    vended, newest = [], None
+    for moment, event in _events(logs, url, since, until):
+        newest = max(newest, moment) if newest else moment
+        if _VENDING.fullmatch(str(event.get("actionName", ""))) and _status(event) == _SUCCESS:
+            vended.append(_vended(moment, event))
+    return CatalogLog(tuple(sorted(vended, key=lambda one: one.time)), newest)
+
+
+def _events(
+    logs: LogObjects, url: str, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
+    folder = Folder.parse(url)
+    for day in days(since, until):
+        for event in logs.records(folder.below(f"date={day.isoformat()}"), since):
+            moment = datetime.fromtimestamp(int(event.get("timestamp", 0)) / 1000, UTC)
+            if since <= moment <= until:
+                yield moment, event
+
+
+def _status(event: Mapping[str, Any]) -> int:
+    return int((event.get("response") or {}).get("statusCode") or 0)
+
+
+def _vended(moment: datetime, event: Mapping[str, Any]) -> Vended:
+    parameters = event.get("requestParams") or {}
+    securable = next(
+        (parameters[key] for key in ("table_full_name", "url", "full_name_arg") if parameters.get(key)), ""
+    )
+    run = _RUN.search(str(event.get("userAgent", "")))
+    return Vended(
+        time=moment,
+        principal=str((event.get("userIdentity") or {}).get("email", "")),
+        securable=str(securable),
+        operation=str(parameters.get("operation", "")),
+        credential_id=_credential_id((event.get("response") or {}).get("result")),
+        run_id=run[1] if run else "",
+    )
+
+
+def _credential_id(result: object) -> str:
+    try:
+        answer = json.loads(result) if isinstance(result, str) else {}
+        return str(answer["aws_temp_credentials"]["access_key_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
