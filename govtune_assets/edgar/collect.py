@@ -7,19 +7,27 @@ worker processes, so the loop never waits for it. Whatever happens to one filing
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import errno
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from govtune_assets.edgar.cache import Entry
 from govtune_assets.edgar.client import EdgarClient
-from govtune_assets.edgar.errors import DownloadError, EdgarError, MalformedAnswerError, MissingDocumentError
-from govtune_assets.edgar.fiscal import earliest_filing_date, fiscal_year, plausible_years, year_end_of
+from govtune_assets.edgar.errors import DownloadError, MalformedAnswerError, MissingDocumentError
+from govtune_assets.edgar.fiscal import (
+    Calendar,
+    Placement,
+    Unplaced,
+    earliest_filing_date,
+    place,
+    year_end_of,
+    years_before_reading,
+)
+from govtune_assets.edgar.pace import Pace
 from govtune_assets.edgar.records import (
     Collection,
     Company,
@@ -32,12 +40,14 @@ from govtune_assets.edgar.records import (
     Stats,
 )
 from govtune_assets.edgar.settings import EdgarSource
-from govtune_assets.edgar.submissions import submissions
+from govtune_assets.edgar.submissions import AMENDMENTS, FORMS, submissions
 from govtune_assets.edgar.universe import Filers, Universe, parse_universe, resolve
+from govtune_assets.edgar.workers import DocumentFailedError, WorkerEndedError, Workers
 from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts, worker
 
 _DOWNLOADS = 12  # filings under way at once: enough to fill 8 requests a second at 1.5 s each
 _COMPANIES = 4  # submissions files under way at once
+_WORKERS = 2  # processes that extract: each takes some 20 filings a second
 _REPORT_EVERY = 1.0  # seconds
 
 
@@ -46,27 +56,22 @@ def collect(
     fiscal_year: int,
     universe: Iterable[str] = ("served",),
     on_progress: OnProgress = lambda progress: None,
+    *,
+    amendments: bool = False,
 ) -> Collection:
     """All 10-Ks and 10-Qs of `fiscal_year` by the companies in `universe`, written as `parse_universe` says.
+
+    With `amendments` their 10-K/As and 10-Q/As too, each a record of its own beside the report that it amends.
 
     Raises UniverseError, UnknownCompanyError for names the source does not know, UndeclaredToolError, BlockedError, and
     DownloadError where the list of companies itself cannot be had; failures of single filings are in `skips`.
     """
-    collecting = _Collector(source, fiscal_year, on_progress).run(parse_universe(universe))
+    collecting = _Collector(source, fiscal_year, on_progress, amendments).run(parse_universe(universe))
     if not _in_event_loop():
         return asyncio.run(collecting)
     # A run may be executed inside somebody's event loop, where no second one may start: it gets a thread of its own.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, collecting).result()
-
-
-def _workers(number: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        number,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=worker.start,
-        initargs=(os.getpid(),),
-    )
 
 
 def _in_event_loop() -> bool:
@@ -80,15 +85,15 @@ def _in_event_loop() -> bool:
 class _Collector:
     """One collection under way."""
 
-    def __init__(self, source: EdgarSource, year: int, on_progress: OnProgress) -> None:
+    def __init__(self, source: EdgarSource, year: int, on_progress: OnProgress, amendments: bool) -> None:
         self._source = source
+        self._forms = FORMS + AMENDMENTS if amendments else FORMS
         self._year = year
         self._on_progress = on_progress
         self._client = EdgarClient(source, self._paused)
-        self._pool: ProcessPoolExecutor | None = None
-        self._queue: asyncio.Queue[tuple[Filing, date | None]] = asyncio.Queue(maxsize=4 * _DOWNLOADS)
-        self._workers = min(2, os.cpu_count() or 1)
-        self._extracting = asyncio.Semaphore(2 * self._workers)
+        self._pace = Pace()
+        self._queue: asyncio.Queue[tuple[Filing, Calendar]] = asyncio.Queue(maxsize=4 * _DOWNLOADS)
+        self._workers = Workers(min(_WORKERS, os.cpu_count() or 1), source.cache_dir)
         self._records: list[FilingRecord] = []
         self._skips: list[Skip] = []
         self._done = self._total = self._other_year = self._extractions = 0
@@ -107,11 +112,11 @@ class _Collector:
                 try:
                     await self._gather(companies)
                 except BaseExceptionGroup as group:
-                    raise _first(group) from group
+                    raise self._told(_first(group)) from group
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(wait=True, cancel_futures=True)
+            await self._workers.close()
         companies = tuple(company for company in companies if company.cik not in self._outside)
+        self._keep_one_of_co_registrants()
         self._keep_latest()
         self._report("done")
         return Collection(
@@ -141,21 +146,19 @@ class _Collector:
     async def _candidates(self, company: Company) -> None:
         """Queue the filings of a company that may belong to the fiscal year."""
         try:
-            listed = await submissions(self._client, company, earliest_filing_date(self._year))
+            listed = await submissions(self._client, company, earliest_filing_date(self._year), self._forms)
         except MissingDocumentError as error:
-            self._skips.append(Skip(SkipReason.NO_SUBMISSIONS, company, None, str(error)))
+            self._without_filings(company, SkipReason.NO_SUBMISSIONS, str(error))
             return
         except (DownloadError, MalformedAnswerError) as error:
             self._skips.append(Skip(SkipReason.DOWNLOAD_FAILED, company, None, str(error)))
             return
-        ends = [f.report_date for f in listed.filings if f.form_type == "10-K" and f.report_date]
+        calendar = listed.calendar
         count = 0
         for filing in listed.filings + listed.unnamed:
-            end = year_end_of(filing, ends, listed.fiscal_year_end)
-            if self._year not in plausible_years(filing, end):
+            if self._year not in years_before_reading(filing, calendar):
                 continue
-            if not self._filers.has(company, end):
-                self._outside.add(company.cik)
+            if not self._filers.has(company, year_end_of(filing, calendar)):
                 continue
             count += 1
             if not filing.url:
@@ -163,26 +166,31 @@ class _Collector:
                 self._skips.append(Skip(SkipReason.NO_DOCUMENT_NAME, listed.company, filing, detail))
                 continue
             self._total += 1
-            await self._queue.put((filing, end))
-        if count:
-            self._outside.discard(company.cik)
-        elif company.cik not in self._outside:
+            await self._queue.put((filing, calendar))
+        if not count:
             detail = f"no 10-K or 10-Q of fiscal year {self._year} in the submissions file"
             if listed.missing_pages:
                 detail += f"; the source lacks its older pages {', '.join(listed.missing_pages)}"
-            self._skips.append(Skip(SkipReason.NO_FILINGS, listed.company, None, detail))
+            self._without_filings(listed.company, SkipReason.NO_FILINGS, detail)
+
+    def _without_filings(self, company: Company, reason: SkipReason, detail: str) -> None:
+        """A skip, unless the company was in the universe in the years before or after alone."""
+        if self._filers.has(company, date(self._year, 12, 31)):
+            self._skips.append(Skip(reason, company, None, detail))
+        else:
+            self._outside.add(company.cik)
 
     async def _work(self) -> None:
         while True:
-            filing, end = await self._queue.get()
+            filing, calendar = await self._queue.get()
             try:
-                await self._take(filing, end)
+                await self._take(filing, calendar)
             finally:
                 self._done += 1
                 self._report()
                 self._queue.task_done()
 
-    async def _take(self, filing: Filing, year_end: date | None) -> None:
+    async def _take(self, filing: Filing, calendar: Calendar) -> None:
         """Make one filing a record, a skip, or leave it to the other fiscal year it belongs to.
 
         What stops the whole run is raised: refusals of the source, and OSError such as a full disk.
@@ -193,14 +201,11 @@ class _Collector:
             self._skip(SkipReason.MISSING_DOCUMENT, filing, str(error))
         except DownloadError as error:
             self._skip(SkipReason.DOWNLOAD_FAILED, filing, str(error))
-        except EdgarError:
-            raise
-        except Exception as error:  # whatever a document does to its worker is that document's outcome
-            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-                raise
-            self._failed(filing, year_end, f"{type(error).__name__}: {error}")
+        except (DocumentFailedError, WorkerEndedError, TimeoutError) as error:
+            words = str(error) if isinstance(error, DocumentFailedError) else f"{type(error).__name__}: {error}"
+            self._failed(filing, calendar, words)
         else:
-            self._place(filing, entry, year_end, found)
+            self._place(filing, entry, calendar, found)
 
     async def _read(self, filing: Filing) -> tuple[Entry, worker.Extracted]:
         entry = await self._client.document(filing.url)
@@ -212,102 +217,108 @@ class _Collector:
 
     async def _extract(self, filing: Filing, entry: Entry) -> worker.Extracted:
         digest = entry.sha256 or ""
-        path = worker.result_path(self._source.cache_dir, digest, filing.form_type)
+        path = worker.result_path(self._source.cache_dir, digest, filing.base_form)
         known = worker.load(path)
         if known is not None:
             return known
-        async with self._extracting:
-            pool = self._executor()
-            arguments = (self._client.cache.body_path(digest), digest, filing.form_type, self._source.cache_dir)
-            try:
-                found = await asyncio.get_running_loop().run_in_executor(pool, worker.run, *arguments)
-            except BrokenProcessPool:
-                if self._pool is pool:
-                    pool.shutdown(wait=False)
-                    self._pool = None
-                found = await self._extract_alone(*arguments)
+        found = await self._workers.extract(self._client.cache.body_path(digest), digest, filing.base_form)
         self._extractions += 1
         self._cpu += found.cpu_seconds
         return found
 
-    async def _extract_alone(self, body: Path, digest: str, form_type: str, cache: Path) -> worker.Extracted:
-        """Once more, with a worker to itself: a document that ends its worker breaks the pool of those beside it.
-
-        Raises BrokenProcessPool where it was this document.
-        """
-        pool = _workers(1)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(pool, worker.run, body, digest, form_type, cache)
-        finally:
-            pool.shutdown(wait=False)
-
-    def _executor(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = _workers(self._workers)
-        return self._pool
-
-    def _place(self, filing: Filing, entry: Entry, year_end: date | None, found: worker.Extracted) -> None:
+    def _place(self, filing: Filing, entry: Entry, calendar: Calendar, found: worker.Extracted) -> None:
         facts = found.facts
-        if facts.amendment or (facts.form_type or "").endswith("/A"):
-            self._skip(SkipReason.AMENDMENT, filing, "the document says that it is an amendment")
-            return
-        told = fiscal_year(filing, facts, year_end)
-        if told is None:
-            detail = f"the document names no fiscal year and its period ends {filing.report_date}"
-            self._skip(SkipReason.FISCAL_YEAR_UNKNOWN, filing, detail)
-        elif told.year != self._year:
+        if not filing.is_amendment and (facts.amendment or (facts.form_type or "").endswith("/A")):
+            if self._forms == FORMS:
+                self._skip(SkipReason.AMENDMENT, filing, "the document says that it is an amendment")
+                return
+            filing = replace(filing, form_type=f"{filing.form_type}/A")
+        placement = place(filing, facts, calendar)
+        if isinstance(placement, Unplaced):
+            self._skip(placement.reason, filing, placement.detail)
+        elif placement.fiscal_year.year != self._year:
             self._other_year += 1
         else:
-            self._records.append(self._record(filing, entry, told.quarter, told.source, facts, found))
+            self._records.append(self._record(filing, entry, placement, facts, found))
 
-    def _failed(self, filing: Filing, year_end: date | None, reason: str) -> None:
+    def _failed(self, filing: Filing, calendar: Calendar, reason: str) -> None:
         """Record a filing whose extraction failed, in the year that the calendar gives it."""
         entry = self._client.cache.entry(filing.url)
         self._skip(SkipReason.EXTRACTION_FAILED, filing, reason)
-        told = fiscal_year(filing, FiscalFacts(), year_end)
-        if entry is not None and told is not None and told.year == self._year:
-            record = self._record(filing, entry, told.quarter, told.source, FiscalFacts(), None)
-            self._records.append(record)
+        placement = place(filing, FiscalFacts(), calendar)
+        if entry is not None and isinstance(placement, Placement) and placement.fiscal_year.year == self._year:
+            self._records.append(self._record(filing, entry, placement, FiscalFacts(), None))
 
     def _record(
         self,
         filing: Filing,
         entry: Entry,
-        quarter: int | None,
-        year_source: str,
+        placement: Placement,
         facts: FiscalFacts,
         found: worker.Extracted | None,
     ) -> FilingRecord:
         retrieved = datetime.fromtimestamp(int(entry.fetched_at), UTC)
+        company = filing.company
+        own_words = not facts.ciks or facts.ciks[0] == company.cik
         return FilingRecord(
             filing=filing,
-            entity_name=facts.entity_name or filing.company.name,
+            entity_name=(facts.entity_name if own_words else None) or company.name,
             fiscal_year=self._year,
-            fiscal_quarter=quarter,
-            period_end=facts.period_end or filing.report_date or filing.filing_date,
+            fiscal_quarter=placement.fiscal_year.quarter,
+            period_end=placement.period_end,
             document_sha256=entry.sha256 or "",
             status=found.status if found else "failed",
             characters=found.characters if found else 0,
             risk_factor_count=found.risk_factor_count if found else 0,
             extractor_version=EXTRACTOR_VERSION,
             retrieved_at=retrieved.isoformat().replace("+00:00", "Z"),
-            fiscal_year_source=year_source,
+            fiscal_year_source=placement.fiscal_year.source,
             section_path=found.path if found else None,
+            period_end_source=placement.period_source,
+            registrants=facts.ciks,
         )
 
     def _skip(self, reason: SkipReason, filing: Filing, detail: str) -> None:
         self._skips.append(Skip(reason, filing.company, filing, detail))
 
+    def _keep_one_of_co_registrants(self) -> None:
+        """A report that several companies of the universe filed together is one record: of the one it names first."""
+        kept: dict[str, FilingRecord] = {}
+        for record in sorted(self._records, key=_place_among_registrants):
+            first = kept.setdefault(record.filing.accession_number, record)
+            if first is not record:
+                detail = f"filed together with {first.filing.company}, under which it is kept"
+                self._skip(SkipReason.CO_REGISTRANT, record.filing, detail)
+        self._records = list(kept.values())
+
     def _keep_latest(self) -> None:
-        """One record for each company, form and period: the one filed last."""
-        latest: dict[tuple[str, str, int | None], FilingRecord] = {}
+        """One report for each company, form and period, the one filed last; and each of its amendments."""
+        latest: dict[tuple[str, str, int | None, str], FilingRecord] = {}
         for record in sorted(self._records, key=lambda r: (r.filing.filing_date, r.filing.accession_number)):
-            key = (record.cik, record.form_type, record.fiscal_quarter)
+            number = record.filing.accession_number
+            key = (record.cik, record.form_type, record.fiscal_quarter, number if record.filing.is_amendment else "")
             if key in latest:
-                newer = record.filing.accession_number
-                self._skip(SkipReason.SUPERSEDED, latest[key].filing, f"{newer} covers the same period")
+                self._skip(SkipReason.SUPERSEDED, latest[key].filing, f"{number} covers the same period")
             latest[key] = record
         self._records = list(latest.values())
+
+    def _expected(self) -> float | None:
+        """How many filings there will be: the companies not yet listed have as many as the others have on average."""
+        listed = len(self._filers.companies) - self._companies_left
+        if not listed:
+            return None
+        return self._total * len(self._filers.companies) / listed
+
+    def _told(self, error: BaseException) -> BaseException:
+        """The error that stopped the run; a full disk with what to do about it."""
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return error
+        mend = (
+            f"{error.strerror}: the cache folder {self._source.cache_dir} is full. Free space there, or choose another "
+            "folder (setting GOVTUNE_EDGAR_CACHE), and run again: what was downloaded is kept. Two fiscal years of "
+            "the S&P 500 take about 1.5 GB"
+        )
+        return OSError(error.errno, mend, error.filename)
 
     def _paused(self, left: float) -> None:
         self._report(f"the source asks for fewer requests: paused, {left:.0f} s left", left)
@@ -317,9 +328,7 @@ class _Collector:
         if not message and now - self._reported < _REPORT_EVERY:
             return
         self._reported = now
-        rate = self._done / max(now - self._began, 1e-9)
-        known = self._companies_left == 0 and rate > 0
-        eta = (self._total - self._done) / rate if known else None
+        rate, eta = self._pace.of(now, self._done, self._expected())
         self._on_progress(Progress(self._done, self._total, rate, eta, message, paused))
 
     def _stats(self, companies: int) -> Stats:
@@ -346,6 +355,11 @@ class _Collector:
 
 def _order(record: FilingRecord) -> tuple[str, int, str, str]:
     return record.form_type, record.fiscal_quarter or 0, record.cik, record.filing.accession_number
+
+
+def _place_among_registrants(record: FilingRecord) -> tuple[int, str]:
+    known = record.registrants
+    return known.index(record.cik) if record.cik in known else len(known), record.cik
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:

@@ -1,4 +1,4 @@
-"""What runs in a worker process: read one stored document, extract it, and store the result beside it.
+"""What a worker process does: read one stored document, extract it, and store the result beside it.
 
 Results are kept by document digest and by a digest of the extractor's own source, so a rerun extracts nothing and a
 changed extractor starts afresh.
@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import signal
-import threading
+import sys
 import time
 import zlib
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from govtune_assets.extraction.atomic import write_atomically
 from govtune_assets.extraction.facts import FiscalFacts
 from govtune_assets.extraction.section import EXTRACTOR_VERSION, extract_with_facts
 
-_TIME_LIMIT = 120.0  # seconds of wall clock for one document
+TIME_LIMIT = 120.0
+"""Seconds of wall clock for one document."""
 
 
 class DamagedBodyError(Exception):
@@ -78,16 +79,31 @@ def load(path: Path) -> Extracted | None:
         return None
 
 
-def start(parent: int) -> None:
-    """Initialize a worker: end with the parent, and leave Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+def main() -> None:
+    """Answer requests, a JSON line each on standard input, with a JSON line each on standard output, until the end.
+
+    A request names `document`, `sha256`, `form_type` and `cache_dir`. An answer has `cpu_seconds` where the result was
+    stored; else `damaged`, or `errno`, `strerror` and `filename` of an OSError, or `failed`, an error in words.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # nothing that a library prints is taken for an answer
+        for line in sys.stdin:
+            request = json.loads(line)
+            answers.write(json.dumps(_answer(request)) + "\n")
+            answers.flush()
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+def _answer(request: dict[str, str]) -> dict[str, object]:
+    try:
+        found = run(Path(request["document"]), request["sha256"], request["form_type"], Path(request["cache_dir"]))
+    except DamagedBodyError as error:
+        return {"damaged": str(error)}
+    except Exception as error:  # whatever a document does to the extraction is that document's outcome
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            return {"errno": error.errno, "strerror": error.strerror, "filename": str(error.filename)}
+        return {"failed": f"{type(error).__name__}: {error}"}
+    return {"cpu_seconds": found.cpu_seconds}
 
 
 def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extracted:
@@ -96,9 +112,9 @@ def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extract
     Raises DamagedBodyError, TimeoutError after two minutes, and whatever else the document makes the extractor raise.
     """
     before = time.process_time()
-    body = _body(document, sha256)
+    body = read_body(document, sha256)
     signal.signal(signal.SIGALRM, _time_is_up)
-    signal.setitimer(signal.ITIMER_REAL, _TIME_LIMIT)
+    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT)
     try:
         section, facts = extract_with_facts(body, form_type)
     finally:
@@ -127,7 +143,8 @@ def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extract
     )
 
 
-def _body(document: Path, sha256: str) -> bytes:
+def read_body(document: Path, sha256: str) -> bytes:
+    """A stored document, unpacked. Raises DamagedBodyError where it is gone or is not what `sha256` says."""
     try:
         body = gzip.decompress(document.read_bytes())
     except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -138,4 +155,8 @@ def _body(document: Path, sha256: str) -> bytes:
 
 
 def _time_is_up(*_: object) -> None:
-    raise TimeoutError(f"extraction took more than {_TIME_LIMIT:.0f} s")
+    raise TimeoutError(f"extraction took more than {TIME_LIMIT:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,5 @@
 """`collect` against the replica: what becomes a record, what a skip, and what a second run asks for."""
 
-import gzip
 import json
 import os
 import signal
@@ -20,8 +19,8 @@ from govtune_assets.edgar import (
     UndeclaredToolError,
     UnknownCompanyError,
     collect,
+    workers,
 )
-from govtune_assets.extraction import worker
 
 from .conftest import Folder, Replica, document
 
@@ -30,6 +29,8 @@ KEYS = {
     "period_end", "source_url", "document_sha256", "status", "risk_factor_text", "risk_factors", "summary",
     "extractor_version", "retrieved_at",
 }  # fmt: skip
+
+BAD_WORKER = "tests.edgar.bad_worker"
 
 Start = Callable[..., Replica]
 Source = Callable[..., EdgarSource]
@@ -279,8 +280,8 @@ def test_a_filing_that_breaks_its_worker_is_recorded_as_failed(
     folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = folder.filing(folder.company(1, "AAA"), document())
-    bad = folder.filing(folder.company(2, "BBB"), document(body="<p>Worse than all others.</p>"))
-    monkeypatch.setattr(worker, "run", _break_on_bbb)
+    bad = folder.filing(folder.company(2, "BBB"), document(body="<p>We break what reads this.</p>"))
+    monkeypatch.setattr(workers, "WORKER_MODULE", BAD_WORKER)
     collection = collect(source(replica(folder.root)), 2023)
     assert [(record["accession_number"], record["status"]) for record in collection.records] == [
         (good, "full"),
@@ -293,43 +294,34 @@ def test_a_filing_that_breaks_its_worker_is_recorded_as_failed(
     assert [(skip.reason, skip.company.ticker) for skip in collection.skips] == [(SkipReason.EXTRACTION_FAILED, "BBB")]
 
 
-def _break_on_bbb(path: Path, sha256: str, form_type: str, cache_dir: Path) -> worker.Extracted:
-    if b"Worse than all others" in gzip.decompress(path.read_bytes()):
-        raise RuntimeError("the worker broke")
-    return _RUN(path, sha256, form_type, cache_dir)
-
-
 def test_a_filing_that_ends_its_worker_takes_no_other_along(
     folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, ticker in enumerate(("AAA", "BBB", "CCC", "DDD", "EEE"), start=1):
-        body = "<p>Worse than all others.</p>" if ticker == "BBB" else f"<p>Sound {ticker}.</p>"
+        body = "<p>We end what reads this.</p>" if ticker == "BBB" else f"<p>Sound {ticker}.</p>"
         folder.filing(folder.company(number, ticker), document(body=body))
-    monkeypatch.setattr(worker, "run", _exit_on_bbb)
+    monkeypatch.setattr(workers, "WORKER_MODULE", BAD_WORKER)
     collection = collect(source(replica(folder.root)), 2023)
     statuses = {record["ticker"]: record["status"] for record in collection.records}
     assert statuses == {"AAA": "full", "BBB": "failed", "CCC": "full", "DDD": "full", "EEE": "full"}
     assert [skip.company.ticker for skip in collection.skips] == ["BBB"]
 
 
-def _exit_on_bbb(path: Path, sha256: str, form_type: str, cache_dir: Path) -> worker.Extracted:
-    if b"Worse than all others" in gzip.decompress(path.read_bytes()):
-        os._exit(1)
-    time.sleep(0.5)  # long enough to be at work when the neighbour's worker ends
-    return _RUN(path, sha256, form_type, cache_dir)
-
-
-_RUN = worker.run
-
-
-def test_a_full_disk_stops_the_run(
+def test_a_full_disk_stops_the_run_with_the_mend(
     folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.filing(folder.company(1, "AAA"), document())
-    monkeypatch.setattr(worker, "run", _no_space)
-    with pytest.raises(OSError, match="No space left"):
+    folder.filing(folder.company(1, "AAA"), document(body="<p>We fill the disk.</p>"))
+    monkeypatch.setattr(workers, "WORKER_MODULE", BAD_WORKER)
+    with pytest.raises(OSError, match=r"No space left on device: the cache folder .* is full\. Free space there"):
         collect(source(replica(folder.root)), 2023)
 
 
-def _no_space(path: Path, sha256: str, form_type: str, cache_dir: Path) -> worker.Extracted:
-    raise OSError(28, "No space left on device", str(cache_dir))
+def test_a_worker_sees_no_secret_of_its_parent(
+    folder: Folder, source: Source, replica: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filing(folder.company(1, "AAA"), document(body="<p>We tell all.</p>"))
+    monkeypatch.setattr(workers, "WORKER_MODULE", BAD_WORKER)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-parents-own")
+    collection = collect(source(replica(folder.root)), 2023)
+    assert "PATH=" in collection.skips[0].detail
+    assert "AWS" not in collection.skips[0].detail

@@ -1,0 +1,31 @@
+"""A worker process that does what a document says: raise, end, find the disk full, or tell its environment."""
+
+import errno
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from govtune_assets.extraction import worker
+
+_run = worker.run
+
+
+def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Any:
+    """Extract as a good worker does, unless the document says otherwise."""
+    body = worker.read_body(document, sha256)
+    if b"We break what reads this." in body:
+        raise RuntimeError("the worker broke")
+    if b"We end what reads this." in body:
+        os._exit(1)
+    if b"We fill the disk." in body:
+        raise OSError(errno.ENOSPC, "No space left on device", str(cache_dir))
+    if b"We tell all." in body:
+        raise RuntimeError(" ".join(f"{name}={value}" for name, value in os.environ.items()))
+    time.sleep(0.2)  # long enough to be at work when the neighbour's worker ends
+    return _run(document, sha256, form_type, cache_dir)
+
+
+if __name__ == "__main__":
+    worker.run = run
+    worker.main()
