@@ -1,4 +1,4 @@
-"""Fiscal year and quarter of a filing: the filer's own words, checked against the calendar, else the calendar.
+"""Fiscal year, quarter and period end of a filing: the filer's own words, checked against the calendar, else that.
 
 The filer's year is `DocumentFiscalYearFocus`. Filers mistype it, so it counts only where it is a year that the end
 of the fiscal year allows: the calendar year of that end, or the one before for ends in January to June. The
@@ -7,11 +7,10 @@ convention is described in docs/decisions/fiscal-year.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from govtune_assets.edgar.records import Filing
+from govtune_assets.edgar.records import Filing, SkipReason
 from govtune_assets.extraction import FiscalFacts
 
 _FIRST_HALF = 6  # last month of a year end whose fiscal year may bear the name of the calendar year before
@@ -19,6 +18,7 @@ _QUARTER = 91  # days
 _SLACK = timedelta(days=20)  # how far 52/53-week years and late year ends move
 _PERIODS = {"Q1": 1, "Q2": 2, "Q3": 3}
 _DECEMBER_DRIFT = 10  # days of January in which a 52/53-week year of the calendar year before may end
+_SAME_PERIOD = timedelta(days=31)  # how far a document's period end may be from the one in the submissions file
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,70 @@ class FiscalYear:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When a filer's fiscal years end: the ends that its 10-Ks report, and today's `fiscalYearEnd` (MMDD)."""
+
+    annual_ends: tuple[date, ...] = ()
+    month_day: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a filing belongs; `period_source` is `submissions`, `inline_xbrl` or `cover_page`."""
+
+    fiscal_year: FiscalYear
+    period_end: date
+    period_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Why a filing's fiscal year or period cannot be told."""
+
+    reason: SkipReason
+    detail: str
+
+
+def place(filing: Filing, facts: FiscalFacts, calendar: Calendar) -> Placement | Unplaced:
+    """The fiscal year, quarter and period end of a filing whose document was read.
+
+    The year is always one of `years_before_reading`: a filing that belongs to another year would be found by no
+    collection, so it is unplaced instead.
+    """
+    period = _period_end(filing, facts)
+    if period is None:
+        detail = "neither its row in the submissions file nor the document tells the end of its period"
+        return Unplaced(SkipReason.PERIOD_END_UNKNOWN, detail)
+    end, source = period
+    dated = filing if filing.report_date else replace(filing, report_date=end)
+    told = fiscal_year(dated, facts, year_end_of(dated, calendar))
+    if told is None:
+        detail = f"the document names no fiscal year that a period to {end} allows"
+        return Unplaced(SkipReason.FISCAL_YEAR_UNKNOWN, detail)
+    if told.year not in years_before_reading(filing, calendar):
+        detail = f"a period to {end} is fiscal year {told.year}, too far from the day of filing, {filing.filing_date}"
+        return Unplaced(SkipReason.FISCAL_YEAR_UNKNOWN, detail)
+    return Placement(told, end, source)
+
+
+def _period_end(filing: Filing, facts: FiscalFacts) -> tuple[date, str] | None:
+    """The end of the period and its source.
+
+    The document says it best (52/53-week years end on a weekday), but filers mistype it: it counts where it is near
+    the period of the submissions file, which decided that the document was read, or where there is none.
+    """
+    row, said = filing.report_date, facts.period_end
+    if said is not None and (abs(said - row) <= _SAME_PERIOD if row else said <= filing.filing_date):
+        return said, facts.period_source
+    return (row, "submissions") if row else None
+
+
+def years_before_reading(filing: Filing, calendar: Calendar) -> frozenset[int]:
+    """The fiscal years that a filing may belong to, before its document is read."""
+    return plausible_years(filing, year_end_of(filing, calendar))
+
+
 def earliest_filing_date(fiscal_year: int) -> date:
     """The first day on which a filing of this fiscal year can have been filed.
 
@@ -39,24 +103,24 @@ def earliest_filing_date(fiscal_year: int) -> date:
     return date(fiscal_year - 1, 4, 1)
 
 
-def year_end_of(filing: Filing, annual_ends: Sequence[date], fiscal_year_end: str | None) -> date | None:
+def year_end_of(filing: Filing, calendar: Calendar) -> date | None:
     """The end of the fiscal year that a filing belongs to.
 
     For a 10-K its own period's end. For a 10-Q the end of the next year that a 10-K of the filer reports, or a
     year after the last one, or the `fiscalYearEnd` (MMDD) of the submissions file.
     """
     period = filing.report_date
-    if period is None or filing.form_type == "10-K":
+    if period is None or filing.base_form == "10-K":
         return period
-    later = [end for end in annual_ends if period + _SLACK < end <= period + timedelta(days=300) + _SLACK]
+    later = [end for end in calendar.annual_ends if period + _SLACK < end <= period + timedelta(days=300) + _SLACK]
     if later:
         return min(later)
-    earlier = [end for end in annual_ends if period - timedelta(days=300) - _SLACK <= end < period]
+    earlier = [end for end in calendar.annual_ends if period - timedelta(days=300) - _SLACK <= end < period]
     if earlier:
         return max(earlier) + timedelta(days=365)
-    if fiscal_year_end is None:
+    if calendar.month_day is None:
         return None
-    return _next_anniversary(period, fiscal_year_end)
+    return _next_anniversary(period, calendar.month_day)
 
 
 def _next_anniversary(period: date, month_day: str) -> date | None:
@@ -72,7 +136,7 @@ def _next_anniversary(period: date, month_day: str) -> date | None:
 
 
 def plausible_years(filing: Filing, year_end: date | None) -> frozenset[int]:
-    """The fiscal years that a filing may belong to, before its document is read."""
+    """The fiscal years of which a filing may be, by the end of its fiscal year, else by the dates of its row."""
     if year_end is None:
         anchor = filing.report_date or filing.filing_date
         return frozenset((anchor.year - 1, anchor.year, anchor.year + 1))
@@ -84,7 +148,7 @@ def plausible_years(filing: Filing, year_end: date | None) -> frozenset[int]:
 def fiscal_year(filing: Filing, facts: FiscalFacts, year_end: date | None) -> FiscalYear | None:
     """The fiscal year of a filing whose document was read, or None where it cannot be told."""
     years = plausible_years(filing, year_end)
-    quarter = _quarter(filing, facts, year_end) if filing.form_type == "10-Q" else None
+    quarter = _quarter(filing, facts, year_end) if filing.base_form == "10-Q" else None
     if facts.fiscal_year in years:
         return FiscalYear(facts.fiscal_year, quarter, "document")
     if len(years) == 1:

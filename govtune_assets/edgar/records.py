@@ -34,6 +34,16 @@ class Filing:
     report_date: date | None
     url: str
 
+    @property
+    def base_form(self) -> str:
+        """`10-K` or `10-Q`, of an amendment too."""
+        return self.form_type.removesuffix("/A")
+
+    @property
+    def is_amendment(self) -> bool:
+        """Whether this is a 10-K/A or 10-Q/A."""
+        return self.form_type.endswith("/A")
+
     def __str__(self) -> str:
         return f"{self.company} {self.form_type} {self.report_date or self.filing_date} {self.accession_number}"
 
@@ -48,6 +58,8 @@ class SkipReason(StrEnum):
     DOWNLOAD_FAILED = "download_failed"
     AMENDMENT = "amendment"
     FISCAL_YEAR_UNKNOWN = "fiscal_year_unknown"
+    PERIOD_END_UNKNOWN = "period_end_unknown"
+    CO_REGISTRANT = "co_registrant"
     SUPERSEDED = "superseded"
     EXTRACTION_FAILED = "extraction_failed"
 
@@ -69,7 +81,10 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class FilingRecord:
-    """One filing of a fiscal year. The section itself stays on disk, in `section_path`, until `to_json`."""
+    """One filing of a fiscal year. The section itself stays on disk, in `section_path`, until `to_json`.
+
+    `registrants` are the CIKs that the document names, in its order.
+    """
 
     filing: Filing
     entity_name: str
@@ -84,6 +99,8 @@ class FilingRecord:
     retrieved_at: str
     fiscal_year_source: str
     section_path: Path | None
+    period_end_source: str = "submissions"
+    registrants: tuple[str, ...] = ()
 
     @property
     def cik(self) -> str:
@@ -92,7 +109,7 @@ class FilingRecord:
 
     @property
     def form_type(self) -> str:
-        """`10-K` or `10-Q`."""
+        """`10-K` or `10-Q`; `10-K/A` or `10-Q/A` for an amendment."""
         return self.filing.form_type
 
     def to_json(self) -> dict[str, object]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from govtune_assets.edgar.client import EdgarClient
 from govtune_assets.edgar.errors import MalformedAnswerError, MissingDocumentError
+from govtune_assets.edgar.fiscal import Calendar
 from govtune_assets.edgar.records import Company, Filing
 
 FORMS = ("10-K", "10-Q")
+AMENDMENTS = ("10-K/A", "10-Q/A")
 _PAGE_NAME = re.compile(r"CIK\d{10}-submissions-\d{3}\.json")
 _DOCUMENT_NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,120}(?:/[A-Za-z0-9_][\w.-]{0,120})?")
 _ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}|[a-z0-9-]{1,40}")
@@ -28,9 +30,15 @@ class Submissions:
     unnamed: tuple[Filing, ...]
     missing_pages: tuple[str, ...]
 
+    @property
+    def calendar(self) -> Calendar:
+        """When the filer's fiscal years end."""
+        ends = (f.report_date for f in self.filings + self.unnamed if f.form_type == "10-K")
+        return Calendar(tuple(end for end in ends if end), self.fiscal_year_end)
 
-async def submissions(client: EdgarClient, company: Company, since: date) -> Submissions:
-    """Filings of a company that were filed on or after `since`.
+
+async def submissions(client: EdgarClient, company: Company, since: date, forms: Container[str] = FORMS) -> Submissions:
+    """Filings of a company, of these forms, that were filed on or after `since`.
 
     Raises MissingDocumentError for a CIK without a submissions file, MalformedAnswerError for one that is not
     what the SEC documents (https://www.sec.gov/search-filings/edgar-application-programming-interfaces).
@@ -42,14 +50,14 @@ async def submissions(client: EdgarClient, company: Company, since: date) -> Sub
         recent = main["filings"]["recent"]
         pages = _pages_since(main["filings"].get("files") or [], since)
         named = _company(main, company)
-        rows = list(_rows(client, named, recent, since))
+        rows = list(_rows(client, named, recent, since, forms))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise MalformedAnswerError(url, f"{type(error).__name__}: {error}") from error
     missing = []
     for name in pages:
         page_url = client.source.submissions_url(name)
         try:
-            rows += _rows(client, named, json.loads(await client.index(page_url)), since)
+            rows += _rows(client, named, json.loads(await client.index(page_url)), since, forms)
         except MissingDocumentError:
             missing.append(name)
         except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -80,10 +88,12 @@ def _company(main: dict[str, object], company: Company) -> Company:
     return Company(company.cik, company.ticker or first, str(main.get("name") or company.name))
 
 
-def _rows(client: EdgarClient, company: Company, table: dict[str, list[str]], since: date) -> Iterator[Filing]:
+def _rows(
+    client: EdgarClient, company: Company, table: dict[str, list[str]], since: date, forms: Container[str]
+) -> Iterator[Filing]:
     columns = ("form", "accessionNumber", "filingDate", "reportDate", "primaryDocument")
     for form, accession, filed, reported, document in zip(*(table[c] for c in columns), strict=True):
-        if form not in FORMS or date.fromisoformat(filed) < since:
+        if form not in forms or date.fromisoformat(filed) < since:
             continue
         usable = _DOCUMENT_NAME.fullmatch(document) and _ACCESSION.fullmatch(accession)
         yield Filing(
@@ -91,6 +101,6 @@ def _rows(client: EdgarClient, company: Company, table: dict[str, list[str]], si
             form,
             accession,
             date.fromisoformat(filed),
-            date.fromisoformat(reported) if reported else None,
+            date.fromisoformat(reported) if reported and reported <= filed else None,
             client.source.document_url(company.cik, accession, document) if usable else "",
         )

@@ -55,7 +55,7 @@ _COVER_FORM = re.compile(r"\bform\s*(10-?[kq])(?:t|sb|405)?\s*(/\s*a)?\b", re.IG
 
 @dataclass(frozen=True, slots=True)
 class FiscalFacts:
-    """What a filing says of itself; `source` is `inline_xbrl`, `cover_page` or `none`.
+    """What a filing says of itself; `source`, and `period_source` for its period end: `inline_xbrl`, `cover_page`, `none`.
 
     `fiscal_year` is the filer's own name for the year (`DocumentFiscalYearFocus`); on a cover page it is not
     stated and stays None. `fiscal_period` is FY, Q1, Q2, Q3 or Q4. `ciks` are the registrants that the document
@@ -73,6 +73,7 @@ class FiscalFacts:
     trading_symbols: tuple[str, ...] = ()
     years_named: tuple[tuple[int, int], ...] = ()
     source: str = "none"
+    period_source: str = "none"
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> FiscalFacts:
@@ -123,6 +124,7 @@ def facts_of(root: etree._Element, lines: Callable[[], Sequence[Line]]) -> Fisca
         amendment={"true": True, "false": False}.get(amended, cover.amendment),
         years_named=() if told else _years_named(lines()),
         trading_symbols=tuple(dict.fromkeys(values.get("TradingSymbol", ()))),
+        period_source="inline_xbrl" if end else cover.source,
         source="inline_xbrl" if year or period or first.get("DocumentPeriodEndDate") else cover.source,
     )
 

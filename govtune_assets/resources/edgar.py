@@ -21,6 +21,7 @@ class EdgarResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     pause_seconds: float
     cache: str
     universe: list[str]
+    include_amendments: bool
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "EdgarResource":
@@ -33,6 +34,7 @@ class EdgarResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             pause_seconds=settings.edgar_pause_seconds,
             cache=str(settings.edgar_cache),
             universe=list(settings.universe),
+            include_amendments=settings.include_amendments,
         )
 
     def collect(self, fiscal_year: int, on_progress: "OnProgress") -> "Collection":
@@ -47,4 +49,4 @@ class EdgarResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             pause_seconds=self.pause_seconds,
             cache_dir=Path(self.cache),
         )
-        return collect(source, fiscal_year, self.universe, on_progress)
+        return collect(source, fiscal_year, self.universe, on_progress, amendments=self.include_amendments)

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from govtune_assets.edgar.fiscal import FiscalYear, fiscal_year, plausible_years, year_end_of
+from govtune_assets.edgar.fiscal import Calendar, FiscalYear, fiscal_year, plausible_years, year_end_of
 from govtune_assets.edgar.records import Company, Filing
 from govtune_assets.extraction import FiscalFacts
 
@@ -29,7 +29,7 @@ def filing(form: str, end: str) -> Filing:
 )
 def test_annual_reports(end: str, said: int | None, year: int, source: str) -> None:
     annual = filing("10-K", end)
-    assert fiscal_year(annual, FiscalFacts(fiscal_year=said), year_end_of(annual, [], None)) == FiscalYear(
+    assert fiscal_year(annual, FiscalFacts(fiscal_year=said), year_end_of(annual, Calendar())) == FiscalYear(
         year, None, source
     )
 
@@ -40,7 +40,7 @@ def test_annual_reports(end: str, said: int | None, year: int, source: str) -> N
 )
 def test_a_year_that_only_the_text_names(named: tuple[tuple[int, int], ...], year: int | None) -> None:
     annual = filing("10-K", "2010-01-31")
-    told = fiscal_year(annual, FiscalFacts(years_named=named), year_end_of(annual, [], None))
+    told = fiscal_year(annual, FiscalFacts(years_named=named), year_end_of(annual, Calendar()))
     assert (told.year if told else None) == year
 
 
@@ -58,7 +58,7 @@ def test_a_year_that_only_the_text_names(named: tuple[tuple[int, int], ...], yea
 def test_the_year_that_a_quarter_belongs_to(
     end: str, annual_ends: list[str], month_day: str | None, year_end: str | None
 ) -> None:
-    found = year_end_of(filing("10-Q", end), [date.fromisoformat(day) for day in annual_ends], month_day)
+    found = year_end_of(filing("10-Q", end), Calendar(tuple(date.fromisoformat(day) for day in annual_ends), month_day))
     assert (found.isoformat() if found else None) == year_end
 
 
