@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from contract_report import Results
+from contract_report import RESULTS_FILE, UNSUPPORTED, Results
 from contract_subject import Subject, from_environment, local
 from contract_world import World, build, remove
 
@@ -111,17 +111,19 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         subject: Subject = item.funcargs["subject"]  # type: ignore[attr-defined]
         tally.unsupported |= {str(need) for need in needs if need in subject.missing}
     elif report.when == "call":
-        tally.passed += 1
+        shown = {str(value) for key, value in report.user_properties if key == UNSUPPORTED}
+        tally.unsupported |= shown
+        tally.passed += not shown
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table, and keep it where GOVTUNE_CONTRACT_RESULTS says."""
+    """Print the table, and keep it where the environment says."""
     results = config.stash[RESULTS]
     if not results.tallies:
         return
     terminalreporter.section(f"catalog contract: {results.subject}")
     for line in results.lines():
         terminalreporter.line(line)
-    if path := os.environ.get("GOVTUNE_CONTRACT_RESULTS"):
+    if path := os.environ.get(RESULTS_FILE):
         results.save(Path(path))

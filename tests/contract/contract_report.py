@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 from contract_subject import Capability
 
+RESULTS_FILE = "GOVTUNE_CONTRACT_RESULTS"
+"""The variable that names a file for the results."""
+UNSUPPORTED = "unsupported"
+"""The property by which a test says that it proved the lack of a capability."""
+
 
 class Area(StrEnum):
     """Parts of the contract, in the order of the report."""

@@ -121,6 +121,7 @@ class Subject:
     storage: Storage | None = None
     owned: bool = False
     missing: frozenset[Capability] = frozenset()
+    run: str = field(default_factory=lambda: f"contract-{secrets.token_hex(5)}")
 
     def bearer(self, principal: ServicePrincipal | None = None) -> str:
         """An access token of the principal, of the administrator without one."""
@@ -150,9 +151,9 @@ class Subject:
         return send(urllib.request.Request(f"{self.host}{path}", data=raw, headers=headers, method=method))
 
     def principal(self) -> ServicePrincipal:
-        """A new service principal without privileges."""
+        """A new service principal without privileges; its display name is the run's."""
         admin = self.client()
-        made = admin.service_principals.create(display_name=f"contract-{secrets.token_hex(4)}", active=True)
+        made = admin.service_principals.create(display_name=self.run, active=True)
         secret = admin.service_principal_secrets_proxy.create(str(made.id)).secret
         return ServicePrincipal(str(made.application_id), str(secret), "contract")
 

@@ -191,20 +191,20 @@ def build(subject: Subject) -> World:
 
 
 def remove(world: World) -> None:
-    """Take away what `build` and the tests made; service principals by their name."""
+    """Take away what `build` and the tests made."""
     admin, name = world.admin, world.catalog
     admin.catalogs.delete(name, force=True)
     if world.subject.storage is not None:
         admin.external_locations.delete(name, force=True)
         admin.storage_credentials.delete(name, force=True)
     if Capability.PRINCIPALS not in world.subject.missing:
-        for principal in list(admin.service_principals.list(filter='displayName sw "contract-"')):
+        for principal in list(admin.service_principals.list(filter=f'displayName eq "{world.subject.run}"')):
             admin.service_principals.delete(str(principal.id))
 
 
 @contextlib.contextmanager
-def refused(code: str, *statuses: int) -> Iterator[None]:
-    """Expect databricks-sdk to raise an error with this `error_code`.
+def refused(*codes: str, says: str = "") -> Iterator[None]:
+    """Expect databricks-sdk to raise an error with one of these `error_code`s, and `says` in its message.
 
     Raises:
         AssertionError: there was none, or another.
@@ -212,6 +212,7 @@ def refused(code: str, *statuses: int) -> Iterator[None]:
     try:
         yield
     except DatabricksError as error:
-        assert error.error_code == code, f"{error.error_code}: {error}"
+        assert error.error_code in codes, f"{error.error_code}: {error}"
+        assert says in str(error), str(error)
     else:
-        raise AssertionError(f"nothing was refused; expected {code}")
+        raise AssertionError(f"nothing was refused; expected {' or '.join(codes)}")
