@@ -91,7 +91,6 @@ class _Collector:
         self._year = year
         self._on_progress = on_progress
         self._client = EdgarClient(source, self._paused)
-        self._pace = Pace()
         self._queue: asyncio.Queue[tuple[Filing, Calendar]] = asyncio.Queue(maxsize=4 * _DOWNLOADS)
         self._workers = Workers(min(_WORKERS, os.cpu_count() or 1), source.cache_dir)
         self._records: list[FilingRecord] = []
@@ -102,6 +101,7 @@ class _Collector:
         self._outside: set[str] = set()
         self._cpu = 0.0
         self._began = self._reported = time.monotonic()
+        self._pace = Pace(self._began)
 
     async def run(self, universe: Universe) -> Collection:
         try:

@@ -10,8 +10,8 @@ _WINDOW = 30.0  # seconds over which a rate is taken: a start from the cache mus
 class Pace:
     """The rate of the last half minute."""
 
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+    def __init__(self, began: float) -> None:
+        self._seen = deque([(began, 0)])
 
     def of(self, now: float, done: int, expected: float | None) -> tuple[float, float | None]:
         """Filings a second, and the seconds left; None where the rate is zero or nobody knows how many there will be.
