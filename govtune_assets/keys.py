@@ -48,12 +48,15 @@ def filing_object_key(record: dict[str, object]) -> str:
     """S3 key of a filing's JSON object, in the partition layout of the raw zone.
 
     `raw/risk_factors/form_type=10-K/fiscal_year=2024/cik=0000320193/risk_factors.json`, with `quarter=N`
-    between year and CIK for Form 10-Q.
+    between year and CIK for Form 10-Q. Amendments, of which one report may have several, have folders of their own:
+    `form_type=10-K-A`, and `accession=…` after the CIK.
     """
-    quarter = f"quarter={record['fiscal_quarter']}/" if record["form_type"] == "10-Q" else ""
+    form = str(record["form_type"])
+    quarter = f"quarter={record['fiscal_quarter']}/" if form.startswith("10-Q") else ""
+    amendment = f"accession={record['accession_number']}/" if form.endswith("/A") else ""
     return (
-        f"{RAW_JSON_PREFIX}/form_type={record['form_type']}/fiscal_year={record['fiscal_year']}/"
-        f"{quarter}cik={record['cik']}/risk_factors.json"
+        f"{RAW_JSON_PREFIX}/form_type={form.replace('/', '-')}/fiscal_year={record['fiscal_year']}/"
+        f"{quarter}cik={record['cik']}/{amendment}risk_factors.json"
     )
 
 

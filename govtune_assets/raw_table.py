@@ -20,7 +20,7 @@ COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("cik", pa.string(), "Central Index Key of the filer, ten digits"),
     ("ticker", pa.string(), "Ticker under which the filer was found"),
     ("entity_name", pa.string(), "Name of the filer"),
-    ("form_type", pa.string(), "10-K or 10-Q"),
+    ("form_type", pa.string(), "10-K or 10-Q; with /A for an amendment"),
     ("fiscal_year", pa.int32(), "Fiscal year as the filing itself names it; partition column"),
     ("fiscal_quarter", pa.int32(), "1 to 3 for a 10-Q, null for a 10-K"),
     ("accession_number", pa.string(), "EDGAR accession number: the filing's identity"),

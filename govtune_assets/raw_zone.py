@@ -14,6 +14,8 @@ from typing import Any
 from govtune_assets.keys import RAW_JSON_PREFIX, filing_object_key, report_object_key
 
 FORM_TYPES = ("10-K", "10-Q")
+FORM_FOLDERS = ("10-K", "10-Q", "10-K-A", "10-Q-A")
+"""Forms as `filing_object_key` writes them; the last two hold amendments."""
 REQUESTS_AT_ONCE = 8
 BATCH = 8 * REQUESTS_AT_ONCE
 """Filings held in memory at once."""
@@ -75,7 +77,7 @@ class RawZone:
     def _keys(self, fiscal_year: int) -> list[str]:
         return [
             key
-            for form in FORM_TYPES
+            for form in FORM_FOLDERS
             for key in self._list(f"{RAW_JSON_PREFIX}/form_type={form}/fiscal_year={fiscal_year}/")
         ]
 

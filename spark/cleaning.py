@@ -54,6 +54,7 @@ _REPLACED = str.maketrans(
 class Reason(StrEnum):
     """Why a risk factor, or a filing as a whole, gives no example."""
 
+    AMENDMENT = "amendment"
     FILING_NOT_FULL = "filing_not_full"
     NO_RISK_FACTORS = "no_risk_factors"
     NO_SUBCAPTION = "no_subcaption"

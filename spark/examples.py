@@ -79,8 +79,11 @@ def refine(body: str | None, subcaption: str | None) -> tuple[str, str, str | No
 def refined(rows: DataFrame) -> DataFrame:
     """Return the candidates with body, completion, pii_removed, duplicate_key and the reason to drop, if any."""
     udf = F.udf(refine, _REFINED)
-    of_filing = F.when(F.col("status") != "full", F.lit(Reason.FILING_NOT_FULL.value)).when(
-        F.col("risk_factor_index").isNull(), F.lit(Reason.NO_RISK_FACTORS.value)
+    # An amendment repeats the report that it amends: its risk factors would count twice.
+    of_filing = (
+        F.when(F.col("form_type").endswith("/A"), F.lit(Reason.AMENDMENT.value))
+        .when(F.col("status") != "full", F.lit(Reason.FILING_NOT_FULL.value))
+        .when(F.col("risk_factor_index").isNull(), F.lit(Reason.NO_RISK_FACTORS.value))
     )
     return rows.withColumn("refined", udf("original_body", "subcaption")).select(
         *rows.columns,

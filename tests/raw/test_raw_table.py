@@ -58,6 +58,11 @@ def test_object_keys_follow_the_partition_layout() -> None:
     assert filing_object_key(RECORD) == (
         "raw/risk_factors/form_type=10-K/fiscal_year=2024/cik=0009900001/risk_factors.json"
     )
+    amended = {**RECORD, "form_type": "10-K/A"}
+    assert filing_object_key(amended) == (
+        "raw/risk_factors/form_type=10-K-A/fiscal_year=2024/cik=0009900001/accession=0009900001-25-000001/"
+        "risk_factors.json"
+    )
     quarterly = {**RECORD, "form_type": "10-Q", "fiscal_quarter": 2}
     assert filing_object_key(quarterly) == (
         "raw/risk_factors/form_type=10-Q/fiscal_year=2024/quarter=2/cik=0009900001/risk_factors.json"

@@ -121,17 +121,19 @@ def test_every_row_is_accounted_for(tables: FolderTables) -> None:
         filing(2, 2023, []),
         filing(3, 2023, [], status="not_required", risk_factors=None, risk_factor_text=None),
         filing(4, 2024, [factor(paragraph("plant 4"))]),
+        filing(5, 2023, [factor(paragraph("plant 5"))], form_type="10-K/A"),
     ]
     write_raw(tables, rows)
     metadata = make_examples(tables, 2023).metadata
     assert metadata["dropped"] == {
+        Reason.AMENDMENT: 1,
         Reason.BODY_TOO_SHORT: 1,
         Reason.FILING_NOT_FULL: 1,
         Reason.NOT_A_SENTENCE: 1,
         Reason.NO_RISK_FACTORS: 1,
         Reason.NO_SUBCAPTION: 1,
     }
-    assert (metadata["filings"], metadata["source_rows"], metadata["rows"]) == (3, 7, 1)
+    assert (metadata["filings"], metadata["source_rows"], metadata["rows"]) == (4, 8, 1)
     assert metadata["duplicates_removed"] == 1
     assert metadata["source_rows"] == (
         metadata["rows"] + metadata["duplicates_removed"] + sum(metadata["dropped"].values())
