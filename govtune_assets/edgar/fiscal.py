@@ -14,6 +14,7 @@ from govtune_assets.edgar.records import Filing, SkipReason
 from govtune_assets.extraction import FiscalFacts
 
 _FIRST_HALF = 6  # last month of a year end whose fiscal year may bear the name of the calendar year before
+_MARCH = 3  # from here on a year is called by the year of its end, but for rare filers, who say so
 _QUARTER = 91  # days
 _SLACK = timedelta(days=20)  # how far 52/53-week years and late year ends move
 _PERIODS = {"Q1": 1, "Q2": 2, "Q3": 3}
@@ -159,6 +160,8 @@ def fiscal_year(filing: Filing, facts: FiscalFacts, year_end: date | None) -> Fi
     ranked = sorted(named, key=lambda year: named[year], reverse=True)
     if ranked and (len(ranked) == 1 or named[ranked[0]] > named[ranked[1]]):
         return FiscalYear(ranked[0], quarter, "text")
+    if year_end is not None and _MARCH <= year_end.month <= _FIRST_HALF:
+        return FiscalYear(year_end.year, quarter, "convention")
     return None
 
 

@@ -4,8 +4,17 @@ from datetime import date
 
 import pytest
 
-from govtune_assets.edgar.fiscal import Calendar, FiscalYear, fiscal_year, plausible_years, year_end_of
-from govtune_assets.edgar.records import Company, Filing
+from govtune_assets.edgar.fiscal import (
+    Calendar,
+    FiscalYear,
+    Placement,
+    Unplaced,
+    fiscal_year,
+    place,
+    plausible_years,
+    year_end_of,
+)
+from govtune_assets.edgar.records import Company, Filing, SkipReason
 from govtune_assets.extraction import FiscalFacts
 
 LAMPS = Company("0000000001", "LMP", "Lamp Makers")
@@ -25,6 +34,8 @@ def filing(form: str, end: str) -> Filing:
         ("2023-09-30", None, 2023, "period_end"),
         ("2023-01-01", None, 2022, "period_end"),  # 52/53 weeks that end in the first days of January
         ("2024-06-30", 2024, 2024, "document"),
+        ("2019-06-30", None, 2019, "convention"),
+        ("2019-03-31", 2018, 2018, "document"),
     ],
 )
 def test_annual_reports(end: str, said: int | None, year: int, source: str) -> None:
@@ -77,6 +88,68 @@ def test_quarters(end: str, year_end: str, period: str | None, quarter: int | No
     told = fiscal_year(filing("10-Q", end), facts, date.fromisoformat(year_end))
     assert told is not None
     assert (told.year, told.quarter) == (2023, quarter)
+
+
+def without_period(form: str, filed: str) -> Filing:
+    return Filing(LAMPS, form, "0000000001-24-000001", date.fromisoformat(filed), None, "http://x/y")
+
+
+SAID = FiscalFacts(period_end=date(2018, 12, 31), period_source="cover_page")
+
+
+def test_the_cover_page_places_a_filing_whose_row_has_no_period() -> None:
+    placed = place(without_period("10-K", "2019-02-20"), SAID, Calendar())
+    assert placed == Placement(FiscalYear(2018, None, "period_end"), date(2018, 12, 31), "cover_page")
+
+
+def test_the_quarter_of_a_row_without_a_period_follows_from_the_calendar() -> None:
+    said = FiscalFacts(period_end=date(2018, 9, 30), period_source="cover_page")
+    placed = place(without_period("10-Q", "2018-11-02"), said, Calendar((date(2018, 12, 31),), None))
+    assert placed == Placement(FiscalYear(2018, 3, "period_end"), date(2018, 9, 30), "cover_page")
+
+
+def test_the_day_of_filing_is_never_the_end_of_the_period() -> None:
+    placed = place(without_period("10-K", "2019-02-20"), FiscalFacts(fiscal_year=2018), Calendar())
+    assert isinstance(placed, Unplaced)
+    assert placed.reason is SkipReason.PERIOD_END_UNKNOWN
+
+
+def test_a_period_after_the_day_of_filing_is_a_mistake() -> None:
+    placed = place(without_period("10-K", "2018-02-20"), SAID, Calendar())
+    assert isinstance(placed, Unplaced)
+    assert placed.reason is SkipReason.PERIOD_END_UNKNOWN
+
+
+def test_a_year_in_which_nobody_would_look_for_the_filing_is_a_skip() -> None:
+    placed = place(without_period("10-K", "2023-02-20"), SAID, Calendar())
+    assert isinstance(placed, Unplaced)
+    assert placed.reason is SkipReason.FISCAL_YEAR_UNKNOWN
+    assert "2018" in placed.detail
+
+
+@pytest.mark.parametrize(
+    ("said", "end", "source"),
+    [
+        ("2023-12-30", "2023-12-30", "inline_xbrl"),  # a 52/53-week year
+        ("2022-12-31", "2023-12-31", "submissions"),  # mistyped
+        (None, "2023-12-31", "submissions"),
+    ],
+)
+def test_the_document_refines_the_period_of_the_row(said: str | None, end: str, source: str) -> None:
+    facts = FiscalFacts(period_end=date.fromisoformat(said) if said else None, period_source="inline_xbrl")
+    placed = place(filing("10-K", "2023-12-31"), facts, Calendar())
+    assert isinstance(placed, Placement)
+    assert (placed.fiscal_year.year, placed.period_end.isoformat(), placed.period_source) == (2023, end, source)
+
+
+def test_an_amendment_is_placed_as_what_it_amends() -> None:
+    annual, quarterly = filing("10-K/A", "2023-12-31"), filing("10-Q/A", "2023-06-30")
+    calendar = Calendar((date(2023, 12, 31),))
+    found = [place(each, FiscalFacts(), calendar) for each in (annual, quarterly)]
+    assert [(p.fiscal_year.year, p.fiscal_year.quarter) for p in found if isinstance(p, Placement)] == [
+        (2023, None),
+        (2023, 2),
+    ]
 
 
 def test_without_a_year_end_the_document_decides_among_three() -> None:
