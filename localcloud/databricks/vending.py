@@ -33,8 +33,8 @@ class Order:
     write: bool
 
 
-def session_policy(location: Location, *, write: bool) -> dict[str, Any]:
-    """The policy that narrows a session to one prefix.
+def session_policy(location: Location, *, write: bool, until: datetime | None = None) -> dict[str, Any]:
+    """The policy that narrows a session to one prefix, and to the time before `until` where STS would let it live on.
 
     Listing needs a prefix that ends behind the last segment: `a/b` alone would list `a/bc` too. The bare key may be
     read, since S3A probes a folder's own key before it lists.
@@ -55,6 +55,10 @@ def session_policy(location: Location, *, write: bool) -> dict[str, Any]:
     ]
     if write:
         statements.append({"Sid": "Write", "Effect": "Allow", "Action": _WRITE, "Resource": [inside]})
+    if until is not None:
+        in_time = {"aws:CurrentTime": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        for statement in statements:
+            statement["Condition"] = {**statement.get("Condition", {}), "DateLessThan": in_time}
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -79,12 +83,16 @@ class Vendor:
             ApiError: AWS refused the role, or could not be reached.
         """
         asked_at = datetime.now(UTC)
+        # A condition carries whole seconds, and so does what is promised.
+        ends = (asked_at + timedelta(seconds=self._seconds)).replace(microsecond=0)
+        until = ends if self._seconds < SHORTEST_SESSION_SECONDS else None
+        policy = session_policy(order.location, write=order.write, until=until)
         try:
             answer = self._sts.assume_role(
                 RoleArn=order.role_arn,
                 RoleSessionName=re.sub(r"[^\w+=,.@-]", "-", f"unity-{order.principal}")[:64],
                 ExternalId=order.external_id,
-                Policy=json.dumps(session_policy(order.location, write=order.write), separators=(",", ":")),
+                Policy=json.dumps(policy, separators=(",", ":")),
                 DurationSeconds=max(self._seconds, SHORTEST_SESSION_SECONDS),
             )
         except ClientError as error:
@@ -101,7 +109,7 @@ class Vendor:
                 f"AWS STS could not be asked for a credential: {type(error).__name__}.",
             ) from None
         keys = answer["Credentials"]
-        expires = min(keys["Expiration"], asked_at + timedelta(seconds=self._seconds))
+        expires = min(keys["Expiration"], ends)
         return {
             "aws_temp_credentials": {
                 "access_key_id": keys["AccessKeyId"],
