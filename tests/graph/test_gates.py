@@ -118,3 +118,21 @@ def test_a_backfills_range_of_one_year_leaves_that_years_record(instance: dg.Dag
 def test_consumed_years_name_each_years_own_version() -> None:
     consumed = gates.consumed_years({"2024": "b", "2023": "a"})
     assert [(item.partition, item.data_version) for item in consumed] == [("2023", "a"), ("2024", "b")]
+
+
+def test_a_years_gates_can_be_asked_again_without_making_the_year(instance: dg.DagsterInstance) -> None:
+    """As the demonstration does after a threshold was mended."""
+
+    @dg.asset(key=KEY, partitions_def=FISCAL_YEARS)
+    def toy() -> dg.MaterializeResult:  # type: ignore[type-arg]
+        return dg.MaterializeResult(data_version=dg.DataVersion("v"))
+
+    materialize(instance, "2023", "v", passed=False)
+    gate = Gate(GATE, "Enough.", lambda made: Verdict(True, 1, 0, ""), FISCAL_YEARS)
+    dg.materialize(
+        [toy, build_gate(gate)],  # type: ignore[list-item]
+        selection=dg.AssetSelection.checks_for_assets(KEY),
+        tags={"dagster/partition": "2023"},
+        instance=instance,
+    )
+    require(instance, "A stage", [Consumed((GATE,), "v", "2023")])
