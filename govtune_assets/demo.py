@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from govtune_assets import fiscal_years, gates, provenance
 from govtune_assets.assets.common import as_dict
@@ -115,7 +116,8 @@ class Demo:
             [*self._definitions.assets, *self._definitions.asset_checks],  # type: ignore[misc]
             selection=selection,
             instance=self._instance,
-            partition_key=year,
+            # Dagster refuses a partition key for checks alone, and takes the tag that it makes of a key.
+            tags={PARTITION_NAME_TAG: year} if year else None,
             resources=dict(self._definitions.resources or {}),
             run_config=QUIET,
             raise_on_error=False,
