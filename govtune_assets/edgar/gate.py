@@ -1,7 +1,8 @@
 """One rate limit and one pause for all processes that share a folder.
 
 The SEC counts requests of one user over all processes and machines; a backfill runs a process for each year. The
-schedule therefore is a small file under an advisory lock: the time of the next free slot, and the end of a pause.
+schedule therefore is a small file under an advisory lock: when the next request is due, the earliest time at which it
+may go, and the end of a pause.
 """
 
 from __future__ import annotations
@@ -12,18 +13,28 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-_LAYOUT = struct.Struct("<dd")  # next free slot, end of the pause; seconds since the epoch
-_LEAST_GAP = 0.9  # of a slot's length is kept after a late start, so that the average holds
+_LAYOUT = struct.Struct("<ddd")  # a `_Schedule`; seconds since the epoch
+_LEAST_GAP = 0.9  # of a slot's length is kept between requests that make up for a late one
+_LATEST = 1.0  # seconds by which requests may be behind and still be made up for
 _TICK = 1.0  # seconds between reports of a countdown
 
 
-class RateGate:
-    """Lets requests go `1 / rate` seconds apart, over every process that uses the same file.
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    due: float
+    earliest: float
+    paused_until: float
 
-    One task of a process waits for its slot at a time, and a late start moves the next slot: a process that was held up
-    must not send what it missed in one burst.
+
+class RateGate:
+    """Lets requests go `1 / rate` seconds apart on average, over every process that uses the same file.
+
+    One task of a process waits for its slot at a time. A request that starts late, as on a machine with other work,
+    moves the next ones, which then go a tenth faster until they have made up for it: never in one burst, and never for
+    time in which nobody asked.
     """
 
     def __init__(self, path: Path, rate: float, pause_seconds: float) -> None:
@@ -34,9 +45,10 @@ class RateGate:
 
     async def slot(self, on_wait: Callable[[float], None]) -> float:
         """Wait for a slot and return the time; `on_wait` is told the seconds left, every second of a pause."""
+        asked_at = time.time()
         async with self._turn:
             while True:
-                at, pause_ends = self._reserve()
+                at, pause_ends = self._reserve(asked_at)
                 await self._sleep_until(at, pause_ends, on_wait)
                 started = self._start(at)
                 if started is not None:
@@ -45,37 +57,38 @@ class RateGate:
     def pause(self, asked_at: float) -> bool:
         """Begin a pause because a request made at `asked_at` was refused; False where one began since."""
         with _Locked(self._path) as file:
-            slot, until = file.read()
-            if until - self._pause >= asked_at:
+            known = file.read()
+            if known.paused_until - self._pause >= asked_at:
                 return False
             until = time.time() + self._pause
-            file.write(max(slot, until), until)
+            file.write(_Schedule(max(known.due, until), max(known.earliest, until), until))
             return True
 
     def paused_until(self) -> float:
         """The end of the pause in force, or of the last one."""
         with _Locked(self._path) as file:
-            return file.read()[1]
+            return file.read().paused_until
 
-    def _reserve(self) -> tuple[float, float]:
+    def _reserve(self, asked_at: float) -> tuple[float, float]:
         """The time of a slot, and the end of the pause in force or of the last one."""
         with _Locked(self._path) as file:
-            slot, until = file.read()
+            known = file.read()
             now = time.time()
-            if slot > now + self._pause + 60:  # written under a clock that has been set back since
-                slot = until = 0.0
-            at = max(now, slot, until)
-            file.write(at + self._step, until)
-            return at, until
+            if known.earliest > now + self._pause + 60:  # written under a clock that has been set back since
+                known = _Schedule(0.0, 0.0, 0.0)
+            due = max(known.due, min(asked_at, now), now - _LATEST)
+            at = max(now, due, known.earliest, known.paused_until)
+            file.write(_Schedule(due + self._step, at + _LEAST_GAP * self._step, known.paused_until))
+            return at, known.paused_until
 
     def _start(self, at: float) -> float | None:
         """The time, now that the slot has come; None where a pause began meanwhile."""
         with _Locked(self._path) as file:
-            slot, until = file.read()
-            if until > at:
+            known = file.read()
+            if known.paused_until > at:
                 return None
             now = time.time()
-            file.write(max(slot, now + _LEAST_GAP * self._step), until)
+            file.write(replace(known, earliest=max(known.earliest, now + _LEAST_GAP * self._step)))
             return now
 
     async def _sleep_until(self, at: float, pause_ends: float, on_wait: Callable[[float], None]) -> None:
@@ -100,10 +113,9 @@ class _Locked:
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
 
-    def read(self) -> tuple[float, float]:
+    def read(self) -> _Schedule:
         data = os.pread(self._fd, _LAYOUT.size, 0)
-        slot, until = _LAYOUT.unpack(data) if len(data) == _LAYOUT.size else (0.0, 0.0)
-        return slot, until
+        return _Schedule(*_LAYOUT.unpack(data)) if len(data) == _LAYOUT.size else _Schedule(0.0, 0.0, 0.0)
 
-    def write(self, slot: float, until: float) -> None:
-        os.pwrite(self._fd, _LAYOUT.pack(slot, until), 0)
+    def write(self, schedule: _Schedule) -> None:
+        os.pwrite(self._fd, _LAYOUT.pack(schedule.due, schedule.earliest, schedule.paused_until), 0)

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,62 @@ def test_slots_are_spread_over_all_users_of_a_folder(tmp_path: Path) -> None:
 
     times = asyncio.run(take())
     assert times[-1] - times[0] >= 19 * 0.02 * 0.85
+
+
+class Clock:
+    """A clock that moves when somebody sleeps; `held_up` is added once, to the next sleep."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.held_up = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        await _REAL_SLEEP(0)  # others go on meanwhile
+        self.now += seconds + self.held_up
+        self.held_up = 0.0
+
+
+_REAL_SLEEP = asyncio.sleep
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "time", made.time)
+    monkeypatch.setattr(asyncio, "sleep", made.sleep)
+    return made
+
+
+async def _slots(gate: RateGate, count: int) -> list[float]:
+    return list(await asyncio.gather(*(gate.slot(lambda left: None) for _ in range(count))))
+
+
+def test_a_request_that_was_held_up_is_made_up_for_without_a_burst(tmp_path: Path, clock: Clock) -> None:
+    gate = RateGate(tmp_path / "schedule", 10, 600)
+    clock.held_up = 0.35
+    times = asyncio.run(_slots(gate, 60))
+    gaps = [after - before for before, after in pairwise(times)]
+    assert min(gaps[1:]) == pytest.approx(0.09)
+    assert times[-1] - times[0] == pytest.approx(5.9)
+    assert gaps[-1] == pytest.approx(0.1)
+
+
+def test_time_in_which_nobody_asked_is_not_made_up_for(tmp_path: Path, clock: Clock) -> None:
+    gate = RateGate(tmp_path / "schedule", 10, 600)
+    asyncio.run(_slots(gate, 1))
+    clock.now += 30
+    times = asyncio.run(_slots(gate, 20))
+    assert times[-1] - times[0] == pytest.approx(1.9)
+
+
+def test_a_long_standstill_is_made_up_for_in_part_only(tmp_path: Path, clock: Clock) -> None:
+    gate = RateGate(tmp_path / "schedule", 10, 600)
+    clock.held_up = 60.0
+    times = asyncio.run(_slots(gate, 200))
+    assert times[-1] - times[0] == pytest.approx(60 + 19.9 - 1, abs=0.2)
 
 
 def test_a_pause_holds_slots_that_were_given_out_before(tmp_path: Path) -> None:
