@@ -80,7 +80,6 @@ _TAG_TYPE = {
 }
 _SPACE = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _ZERO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _CLASS_NAME = re.compile(r"\.([\w-]+)")
 _WORD = re.compile(r"\w")
 _LAYOUT_CELL = 400  # characters in several blocks above which a table cell is page layout, not a cell
@@ -249,7 +248,8 @@ def _readable(document: bytes) -> tuple[bytes, str]:
     else:
         return document, "utf-8"
     damaged = text.count("\ufffd")
-    if damaged < len(_BEYOND_ASCII.findall(text)) - damaged:
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    if damaged < beyond_ascii - damaged:
         return text.encode(), "utf-8"
     return document.translate(None, _UNDEFINED), "windows-1252"
 

@@ -1,4 +1,4 @@
-"""Recorded filings, where they are beside the checkout: all right, for tuned and for held-out companies; labelled structure."""
+"""Recorded filings, where they are beside the checkout: all right, of tuned and of held-out companies."""
 
 import subprocess
 import sys
