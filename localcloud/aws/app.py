@@ -18,6 +18,8 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.utils import get_content_length
 from werkzeug.wsgi import get_input_stream
 
 from localcloud.aws.accesslog import AccessLog
@@ -32,6 +34,10 @@ from localcloud.aws.wire import Call, RefusedError, error_response, read_call, r
 log = logging.getLogger(__name__)
 
 HEALTH = "/_localcloud/health"
+LARGEST_BODY = 2**30
+TRUSTED_BODY = 2**20
+"""Bytes of a body that is read before it is known who sends it."""
+CLOSE = ("Connection", "close")
 DECIDED = "localcloud.decided"
 CALLER = "localcloud.caller"
 Answer = tuple[str, list[tuple[str, str]], Iterable[bytes]]
@@ -78,10 +84,26 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
-        body = get_input_stream(environ).read()
-        status, headers, content = self._answer(environ, body)
+        try:
+            self._refuse_by_head(environ)
+            body = get_input_stream(environ, max_content_length=LARGEST_BODY).read()
+        except RequestEntityTooLarge:
+            status, headers, content = _plain(413, {"message": f"a body may have {LARGEST_BODY} bytes"})
+            headers.append(CLOSE)
+        except RefusedError as refused:
+            status, headers, content = _refusal(Call("s3", "s3", "", "", request_from(environ, b"")), refused)
+            headers.append(CLOSE)
+        else:
+            status, headers, content = self._answer(environ, body)
         start_response(status, headers)
         return content
+
+    def _refuse_by_head(self, environ: dict[str, Any]) -> None:
+        """A large body of somebody unknown is not read: bodies are held in memory. Raises RefusedError."""
+        if (get_content_length(environ.get("CONTENT_LENGTH")) or 0) > TRUSTED_BODY:
+            signature = _required_signature(request_from(environ, b""))
+            with self._backends_lock:
+                self._account.identify(signature, dt.datetime.now(dt.UTC))
 
     def _answer(self, environ: dict[str, Any], body: bytes) -> Answer:
         path = environ.get("PATH_INFO", "")
