@@ -3,6 +3,7 @@
 Numbers are reported as numbers under names that stay the same from year to year, so that Dagster plots them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from govtune_assets import markdown, provenance
-from govtune_assets.edgar import Collection, Company, FilingRecord, Skip, SkipReason, Stats
+from govtune_assets.edgar import Collection, Company, Filing, FilingRecord, Skip, SkipReason, Stats
 from govtune_assets.raw_zone import FORM_TYPES
 
 SHOWN = 50
@@ -24,6 +25,7 @@ NOT_COUNTED = frozenset((SkipReason.AMENDMENT, SkipReason.SUPERSEDED))
 
 DIGITS = 4
 """Digits after the point of a figure."""
+_ADDRESS = re.compile(r"https?://\S+")
 MEGABYTE = 1_000_000
 
 
@@ -134,7 +136,7 @@ def tables(collection: Collection, tally: Tally) -> dict[str, dg.MarkdownMetadat
     """What is shown in place: the year in short, counts as a table and a chart, what is missing, and the extremes."""
     counts = _by_status(collection.filings)
     full = sorted((r for r in collection.filings if r.status == "full"), key=lambda record: record.characters)
-    missing = [[_name(item.company), item.reason, item.detail] for item in missing_companies(collection)]
+    missing = [[_name(item.company), item.reason, _brief(item.detail)] for item in missing_companies(collection)]
     reasons = Counter(str(skip.reason) for skip in collection.skips)
     rows: list[list[markdown.Cell]] = [[status, *row, sum(row)] for status, row in counts.items()]
     shown = {
@@ -152,8 +154,8 @@ def tables(collection: Collection, tally: Tally) -> dict[str, dg.MarkdownMetadat
 
 def skips_table(skips: Sequence[Skip]) -> str:
     """Skipped filings and companies by name, a bounded number of them, as Markdown."""
-    rows = [[skip.filing, str(skip.reason), skip.detail] for skip in skips]
-    return markdown.bounded_table(["filing or company", "reason", "detail"], rows, SHOWN)
+    rows = [[_name(skip.company), _listed(skip.source), str(skip.reason), _brief(skip.detail)] for skip in skips]
+    return markdown.bounded_table(["company", "filing", "reason", "detail"], rows, SHOWN)
 
 
 def figures(collection: Collection, tally: Tally) -> dict[str, int | float]:
@@ -186,8 +188,9 @@ def _in_short(collection: Collection, tally: Tally) -> str:
         ["risk factors", f"{tally.risk_factors:,}; under a subcaption: {tally.captioned_share:.1%} of full sections"],
         [
             "download",
-            f"{stats.document_requests:,} documents, {megabytes:,.1f} MB in {stats.seconds:,.0f} s: "
-            f"{stats.request_rate:.1f} requests/s, {_ratio(megabytes, stats.seconds):.2f} MB/s",
+            f"{stats.document_requests:,} documents in {stats.seconds:,.0f} s: {stats.request_rate:.1f} requests/s, "
+            f"{megabytes:,.1f} MB, {_ratio(megabytes, stats.seconds):.2f} MB/s; "
+            f"{stats.from_cache:,} answers from the cache",
         ],
         [
             "extraction",
@@ -230,12 +233,27 @@ def _by_status(filings: Sequence[FilingRecord]) -> dict[str, list[int]]:
 
 
 def _sections(records: Sequence[FilingRecord]) -> str:
-    rows: list[list[markdown.Cell]] = [[r.entity_name, _form(r), r.characters] for r in records]
+    rows: list[list[markdown.Cell]] = [
+        [record.entity_name, markdown.Link(_form(record), record.filing.url), record.characters] for record in records
+    ]
     return markdown.table(["company", "form", "characters"], rows)
 
 
 def _form(record: FilingRecord) -> str:
     return record.form_type + (f", Q{record.fiscal_quarter}" if record.fiscal_quarter else "")
+
+
+def _listed(filing: Filing | None) -> markdown.Cell:
+    """A filing as its submissions file lists it, with a link to its document where it has one."""
+    if filing is None:
+        return "all"
+    words = f"{filing.form_type} {filing.report_date or filing.filing_date}"
+    return markdown.Link(words, filing.url) if filing.url else words
+
+
+def _brief(detail: str) -> str:
+    """A detail in which addresses are only their last part: whole ones make a table wider than the page."""
+    return _ADDRESS.sub(lambda found: found[0].rstrip("/").rpartition("/")[2], detail)
 
 
 def _captioned(factor: Mapping[str, Any]) -> int:

@@ -6,10 +6,20 @@ HTML, and it draws images out of `data:` addresses, so that a chart needs no ser
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 from xml.sax.saxutils import escape as escape_xml
 
-Cell = str | int | float
+
+@dataclass(frozen=True)
+class Link:
+    """Words that lead to an http address."""
+
+    words: str
+    url: str
+
+
+Cell = str | int | float | Link
 
 LONGEST_CELL = 300
 """Characters of a cell's text; the rest is cut off."""
@@ -18,6 +28,7 @@ _SYNTAX = re.compile(r"([\\`*_\[\]|~])")
 _COLOURS = ("#4f43dd", "#e0a030", "#3a9d6e", "#c9504c")
 _GREY = "#858a99"  # readable on the light and on the dark background of the UI
 _PLAIN = " ='/:,.;"  # what an image's address may hold as it is, between angle brackets
+_ADDRESS = ":/?#@!$&*+,;=%~'"
 _ROW, _LABELS, _BARS = 18, 160, 360  # pixels: height of a row, width of the labels, width of the longest bar
 
 
@@ -95,4 +106,6 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(value: Cell) -> str:
+    if isinstance(value, Link):
+        return f"[{text(value.words)}](<{quote(value.url, safe=_ADDRESS)}>)"
     return text(value) if isinstance(value, str) else f"{value:,}"

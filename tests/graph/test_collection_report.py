@@ -42,7 +42,9 @@ def collected(records: list[FilingRecord], skips: list[Skip], **stats: float) ->
 
 
 def skip(reason: SkipReason, company: Company, number: int | None = None, form: str = "10-K") -> Skip:
-    return Skip(reason, company, None if number is None else filing(company, number, form), f"because of {reason}")
+    return Skip(
+        reason, company, None if number is None else filing(company, number, form), "https://x/y/a.htm does not exist"
+    )
 
 
 def test_coverage_counts_each_listed_annual_report_once() -> None:
@@ -88,6 +90,9 @@ def test_tables_keep_hostile_names_in_their_cells_and_lists_bounded() -> None:
     assert "Rope \\| Twisters &lt;Corp&gt;" in shown["Missing companies"]
     assert "| missing\\_document | 57 |" in shown["Skipped, by reason"]
     assert shown["Skipped, by name"].endswith("and 7 more")
+    assert (
+        "| [10-K 2023-12-31](<https://x/a>) | missing\\_document | a.htm does not exist |" in shown["Skipped, by name"]
+    )
     longest = [line.split(" | ")[-1] for line in shown["Longest sections"].splitlines()[2:]]
     shortest = [line.split(" | ")[-1] for line in shown["Shortest sections"].splitlines()[2:]]
     assert longest == ["8 |", "7 |", "6 |", "5 |", "4 |"]

@@ -19,6 +19,13 @@ def test_words_cannot_leave_their_cell() -> None:
     assert cell.endswith("&amp;lt; \\\\")
 
 
+def test_a_link_cannot_be_left() -> None:
+    link = markdown.Link("10-K] (x", "https://www.sec.gov/a b>)|c.htm")
+    assert markdown.table(["form"], [[link]]).splitlines()[2] == (
+        "| [10-K\\] (x](<https://www.sec.gov/a%20b%3E%29%7Cc.htm>) |"
+    )
+
+
 def test_control_and_direction_characters_become_spaces() -> None:
     assert markdown.text("a\x00b\u202ec\u2028d\te") == "a b c d e"
 
