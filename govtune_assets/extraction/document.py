@@ -284,6 +284,7 @@ class _Flattener:
         self._styles = _Styles(root)
         self._out: list[Line] = []
         self._flags = [0]
+        self._breaks_after = [False]
         self._parts: list[str] = []
         self._length = 0
         self._runs: list[tuple[int, int, int]] = []
@@ -317,6 +318,7 @@ class _Flattener:
     def _open(self, tag: str, element: etree._Element) -> bool:
         style = self._styles.of(element)
         flags = self._flags[-1]
+        self._breaks_after.append(style.break_after)
         if style.hidden or tag in _INVISIBLE:
             self._flags.append(flags)
             return False
@@ -354,7 +356,7 @@ class _Flattener:
             if tag in ("td", "th") and self._layout:
                 self._layout -= 1
             self._boundary("", element)
-        if self._styles.of(element).break_after or tag == "page":
+        if self._breaks_after.pop() or tag == "page":
             self._break()
             self._page += 1
         tail = element.tail
@@ -376,11 +378,19 @@ class _Flattener:
         elif tag == "pre":
             self._pre += 1
         if self._rows and not self._layout:
-            self._add(" ", 0)
+            self._blank(0)
         else:
             self._break()
 
+    def _blank(self, flags: int) -> None:
+        """One space, unless nothing or a space stands before it."""
+        if not self._space:
+            self._put(" ", flags)
+
     def _add(self, text: str, flags: int) -> None:
+        if text.isspace() and not self._pre:
+            self._blank(flags)
+            return
         if self._pre:
             paragraphs = re.split(r"\n[ \t\r]*\n", text)
             for paragraph in paragraphs[:-1]:
@@ -398,6 +408,9 @@ class _Flattener:
             return
         if not self._parts or (flags & CENTER and not piece.isspace()):
             self._center = bool(flags & CENTER)
+        self._put(piece, flags)
+
+    def _put(self, piece: str, flags: int) -> None:
         start = self._length
         self._parts.append(piece)
         self._length += len(piece)
