@@ -20,7 +20,7 @@ SHOWN = 50
 EXTREMES = 5
 """Longest and shortest sections that are shown."""
 
-NOT_COUNTED = frozenset((SkipReason.AMENDMENT, SkipReason.SUPERSEDED))
+NOT_COUNTED = frozenset((SkipReason.AMENDMENT, SkipReason.SUPERSEDED, SkipReason.CO_REGISTRANT))
 """Skipped 10-Ks for which nothing is missing: another filing stands for the year."""
 
 DIGITS = 4
@@ -134,15 +134,16 @@ def report(collection: Collection) -> dict[str, Any]:
 
 def tables(collection: Collection, tally: Tally) -> dict[str, dg.MarkdownMetadataValue]:
     """What is shown in place: the year in short, counts as a table and a chart, what is missing, and the extremes."""
-    counts = _by_status(collection.filings)
+    forms = _forms(collection.filings)
+    counts = _by_status(collection.filings, forms)
     full = sorted((r for r in collection.filings if r.status == "full"), key=lambda record: record.characters)
     missing = [[_name(item.company), item.reason, _brief(item.detail)] for item in missing_companies(collection)]
     reasons = Counter(str(skip.reason) for skip in collection.skips)
     rows: list[list[markdown.Cell]] = [[status, *row, sum(row)] for status, row in counts.items()]
     shown = {
         "In short": _in_short(collection, tally),
-        "Filings": markdown.table(["status", *FORM_TYPES, "both"], rows),
-        "Filings, as a chart": markdown.stacked_bars("Filings by status and form", FORM_TYPES, counts),
+        "Filings": markdown.table(["status", *forms, "all"], rows),
+        "Filings, as a chart": markdown.stacked_bars("Filings by status and form", forms, counts),
         "Missing companies": markdown.bounded_table(["company", "reason", "detail"], missing, SHOWN),
         "Skipped, by reason": markdown.table(["reason", "filings or companies"], reasons.most_common()),
         "Skipped, by name": skips_table(collection.skips),
@@ -225,11 +226,16 @@ def _extraction(stats: Stats) -> dict[str, int | float]:
     }
 
 
-def _by_status(filings: Sequence[FilingRecord]) -> dict[str, list[int]]:
+def _forms(filings: Sequence[FilingRecord]) -> list[str]:
+    """10-K and 10-Q, and amendments of them where there are any."""
+    return [*FORM_TYPES, *sorted({record.form_type for record in filings} - set(FORM_TYPES))]
+
+
+def _by_status(filings: Sequence[FilingRecord], forms: Sequence[str]) -> dict[str, list[int]]:
     """Filings by status, the most frequent first; a number for each form."""
     counts = Counter((record.status, record.form_type) for record in filings)
     totals = Counter(record.status for record in filings)
-    return {status: [counts[status, form] for form in FORM_TYPES] for status, _ in totals.most_common()}
+    return {status: [counts[status, form] for form in forms] for status, _ in totals.most_common()}
 
 
 def _sections(records: Sequence[FilingRecord]) -> str:

@@ -170,7 +170,7 @@ def can_belong(row: Mapping[str, Any], year: int) -> bool:
     end: date | None = row["period_end"]
     if end is None:
         return False
-    if row["form_type"] == "10-K":
+    if row["form_type"] in ("10-K", "10-K/A"):
         return first <= end <= last
     quarter = row["fiscal_quarter"]
     most, least = (QUARTERS - quarter, QUARTERS - quarter) if quarter else (QUARTERS - 1, 1)

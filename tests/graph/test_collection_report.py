@@ -56,6 +56,7 @@ def test_coverage_counts_each_listed_annual_report_once() -> None:
             skip(SkipReason.MISSING_DOCUMENT, LATER, 5, "10-Q"),
             skip(SkipReason.AMENDMENT, LAMPS, 6),
             skip(SkipReason.SUPERSEDED, LAMPS, 7),
+            skip(SkipReason.CO_REGISTRANT, ROPES, 1),
             skip(SkipReason.NO_SUBMISSIONS, GONE),
         ],
     )
@@ -93,6 +94,8 @@ def test_tables_keep_hostile_names_in_their_cells_and_lists_bounded() -> None:
     assert (
         "| [10-K 2023-12-31](<https://x/a>) | missing\\_document | a.htm does not exist |" in shown["Skipped, by name"]
     )
+    amended = collected([record(LAMPS, 1), record(LAMPS, 2, form="10-K/A")], [])
+    assert "| full | 1 | 0 | 1 | 2 |" in str(tables(amended, Tally())["Filings"].value)
     longest = [line.split(" | ")[-1] for line in shown["Longest sections"].splitlines()[2:]]
     shortest = [line.split(" | ")[-1] for line in shown["Shortest sections"].splitlines()[2:]]
     assert longest == ["8 |", "7 |", "6 |", "5 |", "4 |"]
