@@ -91,7 +91,10 @@ def differences(facts: Facts, settings: Settings) -> tuple[Difference, ...]:
         try:
             held |= facts.granted(kind, name)
         except Absent as error:
-            raise ValueError(f"{kind.lower()} {name} does not exist: make it first, grants follow ({error})") from error
+            raise ValueError(
+                f"{kind.lower()} {name} does not exist, or is hidden from who asks: make it first, or ask as the "
+                f"catalog's owner or a metastore administrator ({error})"
+            ) from error
         except Untold as error:
             raise ValueError(
                 f"the grants on {kind.lower()} {name} are shown to its owner, to who has MANAGE on it and to a "
