@@ -1,7 +1,8 @@
 """`collect`: all filings of a fiscal year, downloaded, extracted and told apart, each either a record or a skip.
 
 Companies' submissions and documents are fetched concurrently under the client's one rate limit; extraction runs in
-worker processes, so the loop never waits for it. Whatever happens to one filing is recorded with that filing.
+worker processes on what lies in the cache, so that neither the loop nor a download ever waits for it. Whatever happens
+to one filing is recorded with that filing.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts, worker
 
 _DOWNLOADS = 12  # filings under way at once: enough to fill 8 requests a second at 1.5 s each
 _COMPANIES = 4  # submissions files under way at once
+_READERS = 4  # filings under way from the cache to a record: two at a worker, two about to be
 _WORKERS = 2  # processes that extract: each takes some 20 filings a second
 _REPORT_EVERY = 1.0  # seconds
 
@@ -92,6 +94,7 @@ class _Collector:
         self._on_progress = on_progress
         self._client = EdgarClient(source, self._paused)
         self._queue: asyncio.Queue[tuple[Filing, Calendar]] = asyncio.Queue(maxsize=4 * _DOWNLOADS)
+        self._stored: asyncio.Queue[tuple[Filing, Calendar, Entry]] = asyncio.Queue()
         self._workers = Workers(min(_WORKERS, os.cpu_count() or 1), source.cache_dir)
         self._records: list[FilingRecord] = []
         self._skips: list[Skip] = []
@@ -130,12 +133,14 @@ class _Collector:
     async def _gather(self, companies: tuple[Company, ...]) -> None:
         remaining = iter(companies)
         async with asyncio.TaskGroup() as group:
-            filings = [group.create_task(self._work()) for _ in range(_DOWNLOADS)]
+            endless = [group.create_task(self._download()) for _ in range(_DOWNLOADS)]
+            endless += [group.create_task(self._read()) for _ in range(_READERS)]
             async with asyncio.TaskGroup() as listing:
                 for _ in range(_COMPANIES):
                     listing.create_task(self._list(remaining))
             await self._queue.join()
-            for task in filings:
+            await self._stored.join()
+            for task in endless:
                 task.cancel()
 
     async def _list(self, companies: Iterable[Company]) -> None:
@@ -180,40 +185,63 @@ class _Collector:
         else:
             self._outside.add(company.cik)
 
-    async def _work(self) -> None:
+    async def _download(self) -> None:
         while True:
             filing, calendar = await self._queue.get()
-            try:
-                await self._take(filing, calendar)
-            finally:
-                self._done += 1
-                self._report()
-                self._queue.task_done()
+            entry = await self._document(filing)
+            if entry is None:
+                self._finish_one()
+            else:
+                self._stored.put_nowait((filing, calendar, entry))
+            self._queue.task_done()
 
-    async def _take(self, filing: Filing, calendar: Calendar) -> None:
-        """Make one filing a record, a skip, or leave it to the other fiscal year it belongs to.
+    async def _read(self) -> None:
+        while True:
+            await self._take(*await self._stored.get())
+            self._finish_one()
+            self._stored.task_done()
+
+    def _finish_one(self) -> None:
+        self._done += 1
+        self._report()
+
+    async def _document(self, filing: Filing, *, damaged: bool = False) -> Entry | None:
+        """The filing's document in the cache, or None where it cannot be had and a skip says why.
 
         What stops the whole run is raised: refusals of the source, and OSError such as a full disk.
         """
         try:
-            entry, found = await self._read(filing)
+            return await self._client.document(filing.url, damaged=damaged)
         except MissingDocumentError as error:
             self._skip(SkipReason.MISSING_DOCUMENT, filing, str(error))
         except DownloadError as error:
             self._skip(SkipReason.DOWNLOAD_FAILED, filing, str(error))
+        return None
+
+    async def _take(self, filing: Filing, calendar: Calendar, entry: Entry) -> None:
+        """Make one filing a record, a skip, or leave it to the other fiscal year it belongs to."""
+        try:
+            read = await self._extract_whole(filing, entry)
         except (DocumentFailedError, WorkerEndedError, TimeoutError) as error:
             words = str(error) if isinstance(error, DocumentFailedError) else f"{type(error).__name__}: {error}"
             self._failed(filing, calendar, words)
         else:
-            self._place(filing, entry, calendar, found)
+            if read is not None:
+                self._place(filing, read[0], calendar, read[1])
 
-    async def _read(self, filing: Filing) -> tuple[Entry, worker.Extracted]:
-        entry = await self._client.document(filing.url)
+    async def _extract_whole(self, filing: Filing, entry: Entry) -> tuple[Entry, worker.Extracted] | None:
+        """The extracted document and its entry; a damaged one is fetched anew, None where that does not help."""
         try:
             return entry, await self._extract(filing, entry)
         except worker.DamagedBodyError:
-            entry = await self._client.document(filing.url, damaged=True)
-            return entry, await self._extract(filing, entry)
+            again = await self._document(filing, damaged=True)
+        if again is None:
+            return None
+        try:
+            return again, await self._extract(filing, again)
+        except worker.DamagedBodyError as error:
+            self._skip(SkipReason.DOWNLOAD_FAILED, filing, f"{error}, twice: check the disk of the cache folder")
+            return None
 
     async def _extract(self, filing: Filing, entry: Entry) -> worker.Extracted:
         digest = entry.sha256 or ""
