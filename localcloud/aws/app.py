@@ -140,6 +140,8 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
 
         with self._backends_lock:
             refused = self._account.authorize(call, caller, now)
+            if call.service == "cloudformation":
+                _install_cloudformation()
             inner = request_from(environ, body).environ | {DECIDED: call, CALLER: caller, REFUSED_KEYS: refused}
             try:
                 content = super().__call__(inner, start)
@@ -184,6 +186,13 @@ class Door(DomainDispatcherApplication):  # type: ignore[misc]
             status,
             max(sent, received),
         )
+
+
+def _install_cloudformation() -> None:
+    # Imported with the first such request: the engine imports two dozen services, which takes seconds.
+    from localcloud.aws import cloudformation
+
+    cloudformation.install()
 
 
 def _required_signature(request: Any) -> Signature:

@@ -1,4 +1,4 @@
-"""The AWS side: buckets, key, roles, users and the Spark application."""
+"""The AWS side: the stacks of `infra/`, the users' access keys, and secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.seed import names, policies
+from localcloud.seed import names, policies, stacks
 from localcloud.seed.credentials import AccessKey, CredentialFiles
 from localcloud.supervisor.private import write_private
 
@@ -47,83 +47,20 @@ class Root:
 
 
 def seed_account(root: Root, files: CredentialFiles) -> AwsAccount:
-    """Creates what is missing in the account and writes the users' access keys into their files."""
-    _seed_buckets(root.client("s3"))
-    _seed_trail(root.client("cloudtrail"))
-    key_arn = _seed_key(root.client("kms"))
+    """Brings the account to what `infra/` declares and writes the users' access keys into their files."""
     iam = root.client("iam")
-    _seed_user(iam, names.CATALOG_USER, policies.assume_catalog_role())
-    _seed_role(iam, names.CATALOG_ROLE, policies.trust_user(names.CATALOG_USER), policies.unity_catalog())
-    emr_trust = policies.trust_service("emr-serverless.amazonaws.com")
-    _seed_role(iam, names.EMR_ROLE, emr_trust, policies.emr())
-    training_trust = policies.trust_service("sagemaker.amazonaws.com")
-    _seed_role(iam, names.SAGEMAKER_ROLE, training_trust, policies.sagemaker(key_arn))
-    application_id, application_arn = _seed_application(root.client("emr-serverless"))
-    _seed_role(iam, names.PREFLIGHT_ROLE, policies.trust_user(names.DAGSTER_USER), policies.preflight())
-    _seed_user(iam, names.DAGSTER_USER, policies.dagster(key_arn, application_arn))
+    _seed_catalog_user(iam)
+    deployed = stacks.deploy(root.client("cloudformation"))
     _write_keys(iam, files)
-    return AwsAccount(key_arn, application_id)
+    return AwsAccount(deployed.key_arn, deployed.emr_application_id)
 
 
-def _seed_buckets(s3: Client) -> None:
-    present = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-    for bucket in (names.LAKE_BUCKET, names.WORK_BUCKET, names.MODELS_BUCKET, names.AUDIT_BUCKET):
-        if bucket not in present:
-            s3.create_bucket(Bucket=bucket)
-        switches = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(switches, True))
-    s3.put_bucket_versioning(Bucket=names.LAKE_BUCKET, VersioningConfiguration={"Status": "Enabled"})
-
-
-def _seed_trail(cloudtrail: Client) -> None:
-    """The trail of S3 data events of governed data: who read or wrote which object, by which credential."""
-    if names.TRAIL not in {trail["Name"] for trail in cloudtrail.describe_trails()["trailList"]}:
-        cloudtrail.create_trail(Name=names.TRAIL, S3BucketName=names.AUDIT_BUCKET)
-    watched = [f"arn:aws:s3:::{bucket}/" for bucket in (names.LAKE_BUCKET, names.MODELS_BUCKET)]
-    selector = {
-        "ReadWriteType": "All",
-        "IncludeManagementEvents": False,
-        "DataResources": [{"Type": "AWS::S3::Object", "Values": watched}],
-    }
-    cloudtrail.put_event_selectors(TrailName=names.TRAIL, EventSelectors=[selector])
-    cloudtrail.start_logging(Name=names.TRAIL)
-
-
-def _seed_key(kms: Client) -> str:
-    for page in kms.get_paginator("list_aliases").paginate():
-        for alias in page["Aliases"]:
-            if alias["AliasName"] == names.KEY_ALIAS:
-                key_id = alias["TargetKeyId"]
-                return str(kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"])
-    metadata = kms.create_key(Description="Volumes and artifacts of training jobs.")["KeyMetadata"]
-    kms.create_alias(AliasName=names.KEY_ALIAS, TargetKeyId=metadata["KeyId"])
-    return str(metadata["Arn"])
-
-
-def _seed_role(iam: Client, role: str, trust: policies.Document, policy: policies.Document) -> None:
-    try:
-        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
-    except iam.exceptions.EntityAlreadyExistsException:
-        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
-    iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
-
-
-def _seed_user(iam: Client, user: str, policy: policies.Document) -> None:
+def _seed_catalog_user(iam: Client) -> None:
+    """What stands for Databricks' own AWS account, which is no part of `infra/`."""
     with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_user(UserName=user)
-    iam.put_user_policy(UserName=user, PolicyName=user, PolicyDocument=json.dumps(policy))
-
-
-def _seed_application(emr: Client) -> tuple[str, str]:
-    """The Spark application; returns its id and ARN."""
-    for page in emr.get_paginator("list_applications").paginate():
-        for application in page["applications"]:
-            if application["name"] == names.EMR_APPLICATION and application["state"] != "TERMINATED":
-                return application["id"], application["arn"]
-    made = emr.create_application(
-        name=names.EMR_APPLICATION, releaseLabel=names.EMR_RELEASE, type="SPARK", clientToken="govtune"
-    )
-    return made["applicationId"], made["arn"]
+        iam.create_user(UserName=names.CATALOG_USER)
+    document = json.dumps(policies.catalog_user())
+    iam.put_user_policy(UserName=names.CATALOG_USER, PolicyName=names.CATALOG_USER, PolicyDocument=document)
 
 
 def _write_keys(iam: Client, files: CredentialFiles) -> None:

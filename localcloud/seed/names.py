@@ -3,11 +3,12 @@
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
-LAKE_BUCKET = "govtune-lake"
-WORK_BUCKET = "govtune-work"
-MODELS_BUCKET = "govtune-models"
-AUDIT_BUCKET = "govtune-audit"
-TRAIL = "govtune"
+# The `Name` of the templates in infra/, which make what the names below stand for.
+PREFIX = "govtune"
+LAKE_BUCKET = f"{PREFIX}-lake"
+WORK_BUCKET = f"{PREFIX}-work"
+MODELS_BUCKET = f"{PREFIX}-models"
+AUDIT_BUCKET = f"{PREFIX}-audit"
 CATALOG_AUDIT_PREFIX = "databricks"
 AUDIT_TRAIL = f"s3://{AUDIT_BUCKET}/AWSLogs/{ACCOUNT}/CloudTrail"
 AUDIT_CATALOG = f"s3://{AUDIT_BUCKET}/{CATALOG_AUDIT_PREFIX}/workspaceId=1"
@@ -19,8 +20,6 @@ SAGEMAKER_ROLE = "govtune-sagemaker"
 CATALOG_ROLE = "govtune-unity-catalog"
 PREFLIGHT_ROLE = "govtune-preflight"
 
-KEY_ALIAS = "alias/govtune"
-EMR_APPLICATION = "govtune"
 EMR_RELEASE = "emr-spark-8.0.0"
 # A training job must name where in a network it runs; here it is a process of this machine, so nothing stands
 # behind these ids but their shape.

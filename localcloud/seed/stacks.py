@@ -1,0 +1,91 @@
+"""The account's resources out of `infra/`: which templates the local cloud deploys, with which parameters.
+
+What a machine of one's own cannot stand for is left out by a parameter or by leaving out a template; `LEFT_OUT` says
+so, in the words that `localcloud status` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localcloud.seed import names
+from localcloud.supervisor.errors import LocalCloudError
+from localcloud.supervisor.layout import PROJECT_ROOT
+
+Client = Any
+
+TEMPLATES = PROJECT_ROOT / "infra"
+DEPLOYED = ("storage", "compute", "access", "audit")
+LEFT_OUT = (
+    "infra/ without: TLS and VPC-endpoint statements of bucket policies, the catalog's external id (parameters); "
+    "network.yaml, alarms.yaml (templates)"
+)
+_NO_CHANGE = "No updates are to be performed"
+_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the stacks made that the rest of the cloud must know."""
+
+    key_arn: str
+    emr_application_id: str
+
+
+def deploy(cloudformation: Client) -> Deployment:
+    """Brings every stack to its template. Raises LocalCloudError for one that does not get there."""
+    storage = _deploy(cloudformation, "storage", RequireTls="false", VpcEndpointIds="", CatalogAddresses="")
+    compute = _deploy(cloudformation, "compute", ReleaseLabel=names.EMR_RELEASE, SubnetIds="", SecurityGroupIds="")
+    _deploy(
+        cloudformation,
+        "access",
+        JobKeyArn=storage["JobKeyArn"],
+        TableKeyArn=storage["TableKeyArn"],
+        ApplicationArn=compute["ApplicationArn"],
+        DagsterIdentity="user",
+        CatalogPrincipalArn=names.user_arn(names.CATALOG_USER),
+        CatalogExternalId="",
+        AuditDeliveryPrincipalArn="",
+        AuditDeliveryExternalId="",
+    )
+    _deploy(cloudformation, "audit", JobKeyArn=storage["JobKeyArn"])
+    return Deployment(storage["JobKeyArn"], compute["ApplicationId"])
+
+
+def _deploy(cloudformation: Client, template: str, **parameters: str) -> Mapping[str, str]:
+    """One stack; returns its outputs."""
+    stack = f"{names.PREFIX}-{template}"
+    request = {
+        "StackName": stack,
+        "TemplateBody": (TEMPLATES / f"{template}.yaml").read_text(encoding="utf-8"),
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "Parameters": [
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {"Name": names.PREFIX, **parameters}.items()
+        ],
+    }
+    if _exists(cloudformation, stack):
+        _update(cloudformation, request)
+    else:
+        cloudformation.create_stack(**request)
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    if found["StackStatus"] not in _DONE:
+        raise LocalCloudError(f"Stack {stack} of infra/{template}.yaml is {found['StackStatus']}, not complete.")
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def _exists(cloudformation: Client, stack: str) -> bool:
+    pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=list(_DONE))
+    return any(one["StackName"] == stack for page in pages for one in page["StackSummaries"])
+
+
+def _update(cloudformation: Client, request: Mapping[str, Any]) -> None:
+    try:
+        cloudformation.update_stack(**request)
+    except ClientError as error:
+        if _NO_CHANGE not in error.response["Error"]["Message"]:
+            raise
