@@ -221,10 +221,10 @@ class _Walk:
 
     def subcaption(self, text: str, start: int, end: int) -> None:
         """Begin a risk factor, or go on with a subcaption that was cut in two."""
-        open_caption = self._caption if self._body is None else None
+        opened = self._caption if self._body is None else None
         self.close()
-        if open_caption is not None and not _SENTENCE_END.search(open_caption[0]):
-            text, start = f"{open_caption[0]} {text}", open_caption[1][0]
+        if opened is not None and not _SENTENCE_END.search(opened[0]) and self._text[opened[1][1] : start] == "\n":
+            text, start = f"{opened[0]} {text}", opened[1][0]
         self._caption = (text, (start, end))
 
     def body(self, start: int, end: int) -> None:

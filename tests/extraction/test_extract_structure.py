@@ -109,6 +109,24 @@ def test_a_subcaption_cut_by_a_page() -> None:
     assert outline(section) == [(None, FIRST), (None, SECOND)]
 
 
+def test_a_bullet_does_not_go_on_with_a_subcaption() -> None:
+    section = section_of(
+        f"<p><b>{FIRST}</b></p>{PLAIN}<p><b>Our patents may not keep others from copying our lamps and</b></p><p>&#8226; <b>{THIRD}</b></p>{PLAIN}"
+    )
+    assert outline(section) == [(None, FIRST), (None, THIRD)]
+
+
+def test_headings_stand_at_their_spans() -> None:
+    cut = f"<p><b>{FIRST[:20]}</b></p><p>7</p><hr style='page-break-after:always'><p><b>{FIRST[20:]}</b></p>"
+    section = section_of(f"<p><b><u>Risks Related to Supply</u></b></p>{cut}{PLAIN}<p><b>{SECOND}</b> {BODY}</p>")
+    assert section.text is not None
+    for factor in section.risk_factors:
+        for heading, span in ((factor.group, factor.group_span), (factor.subcaption, factor.subcaption_span)):
+            assert span is not None
+            assert section.text[slice(*span)].replace("\n", " ") == heading
+    assert [factor.group for factor in section.risk_factors] == ["Risks Related to Supply"] * 2
+
+
 def test_the_summary_of_principal_risks() -> None:
     listed = f"<p>&#8226;{FIRST}</p><p>&#8226;{SECOND}</p>"
     section = section_of(
