@@ -230,36 +230,33 @@ async def resolve(client: EdgarClient, universe: Universe, fiscal_year: int) -> 
     Raises UnknownCompanyError that names all tickers and CIKs which the source does not know, UniverseError for a
     fiscal year before or after the list of index members.
     """
-    listed = await _listed(client)
-    by_cik: dict[str, Company] = {}
-    for company in listed.values():
-        by_cik.setdefault(company.cik, company)
+    known = _Known(client, await _listed(client))
     chosen: dict[str, Company] = {}
-    stays: dict[str, tuple[Membership, ...]] = {}
-    always: set[str] = set()
+    some_years: set[str] = set()
+    all_years: set[str] = set()
     unknown: list[str] = []
     for part in universe.parts:
         match part:
             case Served():
-                found = list(by_cik.values())
+                found = known.all()
             case Named(names):
-                found, missing = await _find_all(client, names, listed, by_cik)
+                found, missing = await known.named(names)
                 unknown += missing
             case IndexMembers():
-                rows = _members(part, fiscal_year)
-                found = _companies(rows, by_cik)
-                if part.first is None:
-                    stays |= {cik: tuple(r for r in rows if r.cik == cik) for cik in {r.cik for r in rows}}
-        if not (isinstance(part, IndexMembers) and part.first is None):
-            always |= {company.cik for company in found}
+                found = known.members(_stays(part, fiscal_year))
+        (some_years if part == IndexMembers() else all_years).update(company.cik for company in found)
         for company in found:
             chosen.setdefault(company.cik, company)
     if unknown:
         raise UnknownCompanyError(tuple(unknown), client.source.www_url)
-    return Filers(tuple(chosen.values()), {cik: rows for cik, rows in stays.items() if cik not in always})
+    stays: dict[str, tuple[Membership, ...]] = dict.fromkeys(some_years - all_years, ())
+    for row in _stays(IndexMembers(), fiscal_year) if stays else ():
+        if row.cik in stays:
+            stays[row.cik] += (row,)
+    return Filers(tuple(chosen.values()), stays)
 
 
-def _members(part: IndexMembers, fiscal_year: int) -> tuple[Membership, ...]:
+def _stays(part: IndexMembers, fiscal_year: int) -> tuple[Membership, ...]:
     """The stays that a part means; where it names no days, those on a day that any filer may count to the year."""
     index = sp500()
     if part.first is not None and part.last is not None:
@@ -269,45 +266,47 @@ def _members(part: IndexMembers, fiscal_year: int) -> tuple[Membership, ...]:
     return index.between(date(fiscal_year - 1, 1, 1), date(fiscal_year + 1, 6, 30))
 
 
-def _companies(rows: Sequence[Membership], by_cik: Mapping[str, Company]) -> list[Company]:
-    """A company a CIK, under the source's ticker where it has one, else under its last one in the index."""
-    last = {row.cik: row.ticker for row in rows}
-    return [by_cik.get(cik) or Company(cik, ticker, "") for cik, ticker in last.items()]
+class _Known:
+    """The companies in the source's list, and ways to those that are not in it."""
 
+    def __init__(self, client: EdgarClient, by_ticker: Mapping[str, Company]) -> None:
+        self._client = client
+        self._by_ticker = by_ticker
+        self._by_cik: dict[str, Company] = {}
+        for company in by_ticker.values():
+            self._by_cik.setdefault(company.cik, company)
 
-async def _find_all(
-    client: EdgarClient, names: Sequence[str], listed: Mapping[str, Company], by_cik: Mapping[str, Company]
-) -> tuple[list[Company], list[str]]:
-    found: list[Company] = []
-    unknown: list[str] = []
-    for name in names:
-        company = await _find(client, name, listed, by_cik)
-        if company is None:
-            unknown.append(name)
-        else:
-            found.append(company)
-    return found, unknown
+    def all(self) -> list[Company]:
+        return list(self._by_cik.values())
 
+    def members(self, stays: Sequence[Membership]) -> list[Company]:
+        """A company a CIK, under the source's ticker where it has one, else under its last one in the index."""
+        last = {row.cik: row.ticker for row in stays}
+        return [self._by_cik.get(cik) or Company(cik, ticker, "") for cik, ticker in last.items()]
 
-async def _find(
-    client: EdgarClient, name: str, listed: Mapping[str, Company], by_cik: Mapping[str, Company]
-) -> Company | None:
-    """A company by CIK, by today's ticker, or by a ticker that it had in the index."""
-    cik, ticker = normalize_cik(name), None
-    if cik is None:
-        if company := listed.get(normalize_ticker(name)):
-            return company
-        former = sp500().latest(normalize_ticker(name))
-        if former is None:
+    async def named(self, names: Sequence[str]) -> tuple[list[Company], list[str]]:
+        """The companies of these names, and the names of which there is none."""
+        found = {name: await self._named(name) for name in names}
+        companies = [company for company in found.values() if company is not None]
+        return companies, [name for name, company in found.items() if company is None]
+
+    async def _named(self, name: str) -> Company | None:
+        """A company by CIK, by today's ticker, or by a ticker that it had in the index."""
+        cik, ticker = normalize_cik(name), None
+        if cik is None:
+            if company := self._by_ticker.get(normalize_ticker(name)):
+                return company
+            former = sp500().latest(normalize_ticker(name))
+            if former is None:
+                return None
+            cik, ticker = former.cik, former.ticker
+        if cik in self._by_cik:
+            return self._by_cik[cik]
+        try:
+            await self._client.index(self._client.source.submissions_url(f"CIK{cik}.json"))
+        except MissingDocumentError:
             return None
-        cik, ticker = former.cik, former.ticker
-    if cik in by_cik:
-        return by_cik[cik]
-    try:
-        await client.index(client.source.submissions_url(f"CIK{cik}.json"))
-    except MissingDocumentError:
-        return None
-    return Company(cik, ticker, "")
+        return Company(cik, ticker, "")
 
 
 async def _listed(client: EdgarClient) -> dict[str, Company]:
