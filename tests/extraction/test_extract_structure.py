@@ -110,9 +110,8 @@ def test_a_subcaption_cut_by_a_page() -> None:
 
 
 def test_a_bullet_does_not_go_on_with_a_subcaption() -> None:
-    section = section_of(
-        f"<p><b>{FIRST}</b></p>{PLAIN}<p><b>Our patents may not keep others from copying our lamps and</b></p><p>&#8226; <b>{THIRD}</b></p>{PLAIN}"
-    )
+    cut = "<p><b>Our patents may not keep others from copying our lamps and</b></p>"
+    section = section_of(f"<p><b>{FIRST}</b></p>{PLAIN}{cut}<p>&#8226; <b>{THIRD}</b></p>{PLAIN}")
     assert outline(section) == [(None, FIRST), (None, THIRD)]
 
 
