@@ -138,7 +138,7 @@ def test_nothing_is_uploaded_or_submitted_for_a_job_that_would_be_refused(
     result = materialize(access.settings, EXAMPLES, gated)
     data = failure(result)
     assert "GRANT SELECT ON SCHEMA `govtune`.`raw`" in data.error.message
-    assert data.user_failure_data.allow_retries is False and "Grants" in data.user_failure_data.metadata
+    assert set(data.user_failure_data.metadata) == {"Missing", "Grants"}
     assert traces() == before
 
 
