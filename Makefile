@@ -74,11 +74,12 @@ verify: environments payloads ## the long proofs: property tests at length, reco
 screenshots: doctor-test environments payloads ## take the pictures of docs/images anew
 	@GOVTUNE_SCREENSHOTS=docs/images $(RUN) -m pytest -q tests/integration/browser
 
-lint: ## ruff, formatting, and who may import whom
-	@echo "lint: ruff and import-linter"
+lint: ## ruff, formatting, who may import whom, and the CloudFormation templates
+	@echo "lint: ruff, import-linter and cfn-lint"
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --check --quiet . || { echo "not formatted; run: $(RUN) -m ruff format ."; exit 1; }
 	@.venv/bin/lint-imports
+	@.venv/bin/cfn-lint infra/*.yaml
 
 types: ## mypy, strict
 	@echo "types: mypy"
