@@ -1,7 +1,7 @@
 """The account's resources out of `infra/`: which templates the local cloud deploys, with which parameters.
 
-What a machine of one's own cannot stand for is left out by a parameter or by leaving out a template; `LEFT_OUT` says
-so, in the words that `localcloud status` prints.
+What a machine of one's own cannot stand for is left out, by a parameter or with its whole template, and `POSTURE`
+says so.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from localcloud.supervisor.layout import PROJECT_ROOT
 Client = Any
 
 TEMPLATES = PROJECT_ROOT / "infra"
-DEPLOYED = ("storage", "compute", "access", "audit")
-LEFT_OUT = (
-    "infra/ without: TLS and VPC-endpoint statements of bucket policies, the catalog's external id (parameters); "
-    "network.yaml, alarms.yaml (templates)"
+POSTURE = (
+    "AWS is deployed from infra/: storage, compute, access, audit. Left out on one machine: the bucket policies' "
+    "statements on TLS and VPC endpoints and the catalog's external id (by parameters), network.yaml, alarms.yaml."
 )
+"""What `localcloud status` says of it."""
 _NO_CHANGE = "No updates are to be performed"
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from localcloud.seed.settings import read_settings, with_user_choices
+from localcloud.seed.stacks import POSTURE
 from localcloud.supervisor import instance
 from localcloud.supervisor.command import run_command
 from localcloud.supervisor.errors import LocalCloudError, Stopped
@@ -240,6 +241,7 @@ def _print_table(record: Instance | None) -> bool:
         health = "ok" if healthy[each.name] else "no answer"
         _print(f"{each.name:<12}{each.url:<26}{each.pid:>8}  {health:<12}{each.what}")
     _print(f"Filings: {record.edgar}. Supervisor: process {record.pid}. {STAND_INS}")
+    _print(POSTURE)
     return all(healthy.values())
 
 

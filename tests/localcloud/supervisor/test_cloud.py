@@ -119,6 +119,7 @@ def test_status_tells_services_and_that_they_are_stand_ins(cloud: Cloud) -> None
     for service in ("aws", "databricks", "edgar"):
         assert any(line.startswith(service) and " ok " in line for line in done.stdout.splitlines())
     assert "local stand-ins" in done.stdout
+    assert "statements on TLS and VPC endpoints" in done.stdout
 
 
 def test_a_second_start_on_the_same_state_is_refused(cloud: Cloud) -> None:
