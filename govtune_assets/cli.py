@@ -194,11 +194,18 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 
 def _extract(arguments: argparse.Namespace) -> int:
-    from govtune_assets.extraction import extract_files
+    from govtune_assets.extraction import extract_file
 
-    for result in extract_files(arguments.files):
-        print(json.dumps(result, ensure_ascii=False))
-    return 0
+    unreadable = 0
+    for path in arguments.files:
+        try:
+            row = extract_file(path)
+        except OSError as error:
+            print(f"govtune: cannot read {path}: {error.strerror}; the other files go on", file=sys.stderr)
+            unreadable += 1
+        else:
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+    return min(unreadable, 1)
 
 
 def _local_cloud(words: Sequence[str]) -> int:

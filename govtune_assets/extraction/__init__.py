@@ -5,7 +5,7 @@ a document that holds no Item 1A, or no facts, is a result and not an error.
 """
 
 from govtune_assets.extraction.facts import FiscalFacts, fiscal_facts
-from govtune_assets.extraction.files import extract_files
+from govtune_assets.extraction.files import extract_file
 from govtune_assets.extraction.section import (
     EXTRACTOR_VERSION,
     RiskFactor,
@@ -22,7 +22,7 @@ __all__ = [
     "Section",
     "Status",
     "extract",
-    "extract_files",
+    "extract_file",
     "extract_with_facts",
     "fiscal_facts",
 ]
