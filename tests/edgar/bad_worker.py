@@ -1,4 +1,4 @@
-"""A worker process that does what a document says: raise, end, find the disk full, or tell its environment."""
+"""A worker process that does what a document says: raise, end, hang, and more."""
 
 import errno
 import os
@@ -18,6 +18,10 @@ def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Any:
         raise RuntimeError("the worker broke")
     if b"We end what reads this." in body:
         os._exit(1)
+    if b"We hang what reads this." in body:
+        time.sleep(600)
+    if b"We look damaged." in body:
+        raise worker.DamagedBodyError(f"{document} is damaged")
     if b"We fill the disk." in body:
         raise OSError(errno.ENOSPC, "No space left on device", str(cache_dir))
     if b"We tell all." in body:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -169,12 +170,12 @@ def test_an_unknown_company_is_named(folder: Folder, replica: Start, source: Sou
 def test_faults_of_the_network_are_survived(folder: Folder, replica: Start, source: Source) -> None:
     for number in range(1, 6):
         folder.filing(folder.company(number, f"T{number}"), document())
-    faults = "error_every=10,reset_every=11,truncate_every=9,bad_gzip_every=7"
+    faults = "error_every=10,reset_every=11,truncate_every=9,bad_gzip_every=7,short_gzip_every=8,latency=0.01"
     running = replica(folder.root, "--faults", faults)
     collection = collect(source(running, attempts=12), 2023)
     assert len(collection.records) == 5
     counted = running.statistics()
-    assert all(f"fault_{fault}" in counted for fault in ("error", "reset", "truncate", "bad_gzip"))
+    assert all(f"fault_{fault}" in counted for fault in ("error", "reset", "truncate", "bad_gzip", "short_gzip"))
     assert collection.stats.retries == sum(count for kind, count in counted.items() if kind.startswith("fault_"))
     hashes = {record["document_sha256"] for record in collection.records}
     assert len(hashes) == 1
@@ -196,7 +197,10 @@ def test_a_refusal_pauses_the_whole_run_and_then_it_goes_on(folder: Folder, repl
     collection = collect(source(running, max_pauses=20, pause_seconds=3), 2023, on_progress=seen.append)
     assert len(collection.records) == 7
     assert collection.stats.pauses >= 1
-    assert any("paused" in progress.message for progress in seen)
+    left = [progress.paused for progress in seen if progress.paused is not None]
+    assert 2 < left[0] <= 3
+    assert any(0.9 < before - after < 2 for before, after in pairwise(left)), "a countdown, second by second"
+    assert any(progress.message.endswith("paused, 3 s left") for progress in seen)
 
 
 def test_pauses_are_bounded(folder: Folder, replica: Start, source: Source) -> None:
@@ -305,6 +309,29 @@ def test_a_filing_that_ends_its_worker_takes_no_other_along(
     statuses = {record["ticker"]: record["status"] for record in collection.records}
     assert statuses == {"AAA": "full", "BBB": "failed", "CCC": "full", "DDD": "full", "EEE": "full"}
     assert [skip.company.ticker for skip in collection.skips] == ["BBB"]
+
+
+def test_a_filing_that_hangs_its_worker_is_recorded_as_failed(
+    folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filing(folder.company(1, "AAA"), document(body="<p>We hang what reads this.</p>"))
+    folder.filing(folder.company(2, "BBB"), document())
+    monkeypatch.setattr(workers, "WORKER_MODULE", BAD_WORKER)
+    monkeypatch.setattr(workers, "_HANGS", 4.0)
+    collection = collect(source(replica(folder.root)), 2023)
+    assert {record["ticker"]: record["status"] for record in collection.records} == {"AAA": "failed", "BBB": "full"}
+    assert "TimeoutError" in collection.skips[0].detail
+
+
+def test_a_body_that_is_damaged_again_is_a_failed_download(
+    folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filing(folder.company(1, "AAA"), document(body="<p>We look damaged.</p>"))
+    monkeypatch.setattr(workers, "WORKER_MODULE", BAD_WORKER)
+    collection = collect(source(replica(folder.root)), 2023)
+    assert [skip.reason for skip in collection.skips] == [SkipReason.DOWNLOAD_FAILED]
+    assert "twice: check the disk" in collection.skips[0].detail
+    assert collection.stats.document_requests == 2
 
 
 def test_a_full_disk_stops_the_run_with_the_mend(

@@ -11,6 +11,7 @@ from localcloud.edgar.scale.corpus import ScaleOptions, write_corpus
 from .conftest import AGENT
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(180)
 def test_a_backfill_that_is_killed_five_times_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     write_corpus(tmp_path / "corpus", ScaleOptions(companies=4, size=0.05))
