@@ -42,7 +42,12 @@ def run_apply(settings: Settings, environment: Mapping[str, str]) -> Outcome:
     facts = administrator(settings, environment)
     found = differences(facts, settings)
     apply(facts, found)
-    done = f"Mended: {_counted(found)}." if found else "No difference: the catalog holds what is declared."
+    granted = sum(entry.missing for entry in found)
+    done = (
+        f"{granted} granted, {len(found) - granted} revoked."
+        if found
+        else "No difference: the catalog holds what is declared."
+    )
     return Outcome((*_listed(found, settings), done))
 
 

@@ -50,7 +50,7 @@ def test_plan_shows_both_directions_and_apply_makes_them(
     assert cli.main(["access", "plan"]) == 2
     assert capsys.readouterr().out.splitlines() == [*shown, "1 missing, 3 surplus. `govtune access apply` mends it."]
     assert cli.main(["access", "apply"]) == 0
-    assert capsys.readouterr().out.splitlines() == [*shown, "Mended: 1 missing, 3 surplus."]
+    assert capsys.readouterr().out.splitlines() == [*shown, "1 granted, 3 revoked."]
     assert cli.main(["access", "plan"]) == 0
 
 

@@ -76,7 +76,7 @@ def test_grants_as_code_mend_what_was_revoked(project: Project, materialized: ob
     assert plan.returncode == 2, plan.stdout + plan.stderr
     assert "+ GRANT SELECT ON SCHEMA `govtune`.`raw`" in plan.stdout, plan.stdout + plan.stderr
     applied = project.govtune("access", "apply", GOVTUNE_ADMIN_CREDENTIALS_FILE=str(admin))
-    assert applied.returncode == 0 and "Mended: 1 missing, 0 surplus." in applied.stdout, applied.stdout
+    assert applied.returncode == 0 and "1 granted, 0 revoked." in applied.stdout, applied.stdout
     again = project.govtune("access", "plan", GOVTUNE_ADMIN_CREDENTIALS_FILE=str(admin))
     assert again.stdout.strip() == "No difference: the catalog holds what is declared."
     secret = json.loads(admin.read_text())["client_secret"]
