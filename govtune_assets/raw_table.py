@@ -35,7 +35,7 @@ COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
         pa.list_(RISK_FACTOR),
         "The risk factors; start and end are offsets into risk_factor_text",
     ),
-    ("summary", pa.string(), "The section's own summary of principal risks"),
+    ("summary", pa.string(), "Summary of principal risks: the section's own, else the one in front of the report"),
     ("extractor_version", pa.string(), "Version of the extraction that made the row"),
     ("retrieved_at", pa.timestamp("us", tz="UTC"), "When the document was fetched"),
 )

@@ -18,7 +18,7 @@ from govtune_assets.extraction.document import (
 from govtune_assets.extraction.facts import FiscalFacts, facts_of
 from govtune_assets.extraction.furniture import furniture
 from govtune_assets.extraction.locate import NotThere, locate
-from govtune_assets.extraction.structure import RiskFactor, structure
+from govtune_assets.extraction.structure import RiskFactor, leading_summary, structure, titles_summary
 
 EXTRACTOR_VERSION = "1"
 
@@ -39,7 +39,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Item 1A: `text[factor.start:factor.end] == factor.body` for every risk factor; no text, no risk factors."""
+    """Item 1A: `text[factor.start:factor.end] == factor.body` for every risk factor; no text, no risk factors.
+
+    `summary` is the section's own summary of principal risks, which is part of `text`, or else the one in front of the
+    report's items, which is not.
+    """
 
     status: Status
     evidence: str
@@ -96,7 +100,17 @@ def extract_lines(lines: Sequence[Line], form_type: str, unread: str | None = No
     if status is not Status.FULL:
         return Section(status, evidence, text)
     factors, summary = structure(body)
-    return Section(status, evidence, text, factors, summary)
+    return Section(status, evidence, text, factors, summary or _summary_before(lines, found.start))
+
+
+def _summary_before(lines: Sequence[Line], start: int) -> str | None:
+    """A summary of the risk factors that stands in front of the report's items instead of in the section."""
+    for index in range(start):
+        if titles_summary(lines[index]):
+            in_front = _assemble(lines, index, start, 0, furniture(lines, index, start))
+            if summary := leading_summary(in_front):
+                return summary
+    return None
 
 
 def _assemble(lines: Sequence[Line], start: int, end: int, offset: int, dropped: set[int]) -> list[Line]:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from govtune_assets.extraction.document import TYPE, Line
+from govtune_assets.extraction.document import BOLD, TYPE, Line
 
 _BULLET = re.compile(
     r"(?:[\u2022\u00b7\u25cf\u25aa\u25a0\u25e6\u25cb\u2023\u2043\u27a2\uf0b7\uf0a7*\u2013-]|\(?\d{1,2}[.)])\s*"
@@ -31,6 +31,7 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _RISK_GROUP = re.compile(r"(?:general\s+)?risks?\b.*|.*\brisks?(?:\s+factors)?\W*", re.IGNORECASE)
+_FIRST_PART = re.compile(r"\W*(?:part\s+i\b|items?\s*\d{1,2}\b)", re.IGNORECASE)
 _WORD = re.compile(r"\w")
 _CAPITALS, _RUN_IN = 64, 128  # bits of a heading's kind beside those of its type
 _LONGEST_GROUP = 130  # characters of a group heading
@@ -38,6 +39,7 @@ _MINIMUM_RUN_IN = 12  # characters of emphasis that make a run-in subcaption rat
 _LONGEST_HEADING = 700  # characters: an emphasised paragraph above this is body
 _SHORTEST_SENTENCE = 45  # characters of a subcaption that says what the risk is
 _CAPITAL_LINE = range(7, 200)  # characters of a heading that only its capitals tell
+_LONGEST_SUMMARY = 30_000  # characters: the rule asks for two pages at most
 _OPENS_BODY = 300  # characters of a paragraph that is a body, not an entry of a summary
 _ENOUGH = 0.5  # share of the text under subcaptions below which bulleted subcaptions are looked for
 
@@ -100,6 +102,25 @@ def structure(lines: Sequence[Line]) -> tuple[tuple[RiskFactor, ...], str | None
     if not factors:
         return (RiskFactor(None, None, outline.text, 0, len(outline.text)),), outline.summary
     return tuple(factors), outline.summary
+
+
+def titles_summary(line: Line) -> bool:
+    """Whether a line is the heading of a summary of risk factors, rather than an entry of a table of contents."""
+    if len(line.text) > _LONGEST_GROUP or line.links or line.table or not _SUMMARY.fullmatch(line.text):
+        return False
+    return bool(line.common & TYPE) or line.center or line.text.isupper()
+
+
+def leading_summary(lines: Sequence[Line]) -> str | None:
+    """The summary whose heading is the first of the lines, which stand in front of a report's items.
+
+    It goes on to the first item or part, or to the first heading that no list follows. One that is longer than any
+    summary is taken for something else.
+    """
+    ends = next((at for at, line in enumerate(lines) if _FIRST_PART.match(line.text)), len(lines))
+    part = Line("PART I", [(0, 6, BOLD)], page=0)
+    summary = _Outline([*lines[:ends], part], bulleted=False).summary
+    return summary if summary is not None and len(summary) < _LONGEST_SUMMARY else None
 
 
 class _Outline:

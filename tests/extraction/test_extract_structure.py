@@ -139,6 +139,47 @@ def test_the_summary_of_principal_risks() -> None:
     assert section.summary in section.text
 
 
+FRONT = "<p><b>Risk Factor Summary</b></p><p>Our risks are these:</p>"
+LISTED = f"<p>&#8226; {FIRST}</p><p>&#8226; {SECOND}</p>"
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["<p>PART I</p>", "<p>Item 1. Business</p>", "<p><b>Trademarks</b></p><p>They are ours.</p><p>PART I</p>"],
+)
+def test_a_summary_in_front_of_the_items(after: str) -> None:
+    page = "<p>4</p><hr style='page-break-after:always'>"
+    front = f"{FRONT}<p><b>Supply Risks</b></p>{LISTED}{page}<p>&#8226; {THIRD}</p>{after}<p>Lamps.</p>"
+    section = extract(
+        f"<p>FORM 10-K</p>{front}<p>Item 1A. Risk Factors</p><p><b>{FIRST}</b></p>{PLAIN}".encode(), "10-K"
+    )
+    bullets = "\n".join(f"\u2022 {caption}" for caption in (FIRST, SECOND, THIRD))
+    assert section.summary == f"Our risks are these:\nSupply Risks\n{bullets}"
+    assert outline(section) == [(None, FIRST)]
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "<table><tr><td><b>Risk Factor Summary</b></td><td>4</td></tr></table>" + LISTED,
+        "<p><b><a href='#s'>Risk Factor Summary</a></b></p>" + LISTED,
+        "<p>Risk Factor Summary</p>" + LISTED,
+        FRONT + PLAIN,
+        FRONT + LISTED * 300,
+    ],
+    ids=["table of contents", "link", "prose", "no list", "too long"],
+)
+def test_what_is_no_summary_in_front_of_the_items(front: str) -> None:
+    item = f"<p>Item 1A. Risk Factors</p><p><b>{FIRST}</b></p>{PLAIN}"
+    assert extract(f"<p>FORM 10-K</p>{front}<p>PART I</p>{item}".encode(), "10-K").summary is None
+
+
+def test_the_section_s_own_summary_counts_where_there_are_two() -> None:
+    own = f"<p><b>Summary of Risk Factors</b></p><p>&#8226;{THIRD}</p><p><b>{FIRST}</b></p>{PLAIN}"
+    document = f"<p>FORM 10-K</p>{FRONT}{LISTED}<p>PART I</p><p>Item 1A. Risk Factors</p>{own}"
+    assert extract(document.encode(), "10-K").summary == f"\u2022{THIRD}"
+
+
 def test_a_section_without_subcaptions_is_one_risk_factor() -> None:
     section = section_of(PLAIN, PLAIN, PLAIN)
     assert outline(section) == [(None, None)]
