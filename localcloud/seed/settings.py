@@ -29,7 +29,12 @@ SIZES = {
     "GOVTUNE_POLL_SECONDS": "0.5",
 }
 # Sizes and choices, for which the user's environment wins; addresses, names and identities are the local cloud's own.
-USER_CHOICES = frozenset(SIZES) | {"GOVTUNE_UNIVERSE", "GOVTUNE_EDGAR_REQUESTS_PER_SECOND", "GOVTUNE_EDGAR_USER_AGENT"}
+USER_CHOICES = frozenset(SIZES) | {
+    "GOVTUNE_UNIVERSE",
+    "GOVTUNE_INCLUDE_AMENDMENTS",
+    "GOVTUNE_EDGAR_REQUESTS_PER_SECOND",
+    "GOVTUNE_EDGAR_USER_AGENT",
+}
 
 
 def product_settings(
