@@ -1,10 +1,11 @@
 """A coverage-guided fuzzer of the extractor, run by hand.
 
-    .cache/benchmark-venv/bin/python -m benchmarks.extraction_fuzz CORPUS [-max_total_time=SECONDS] [-rss_limit_mb=2048]
+    uv run --no-project --python 3.11 --with atheris==3.0.0 --with lxml python -m benchmarks.extraction_fuzz CORPUS \\
+        [-max_total_time=SECONDS] [-rss_limit_mb=2048] [-max_len=20000]
 
 CORPUS is a folder of documents to start from, to which it adds those that reach new code; a document that breaks what
-must hold is written to the working folder. The options are libFuzzer's. The environment is the benchmark's
-(`constraints/benchmarks.txt`), where atheris is installed on Linux.
+must hold is written to the working folder. The options are libFuzzer's. Atheris is in no environment of the project,
+because it is built for few platforms; 3.0 is the last for Python 3.11.
 """
 
 import sys
