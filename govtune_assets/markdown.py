@@ -29,7 +29,7 @@ _COLOURS = ("#4f43dd", "#e0a030", "#3a9d6e", "#c9504c")
 _GREY = "#858a99"  # readable on the light and on the dark background of the UI
 _PLAIN = " ='/:,.;"  # what an image's address may hold as it is, between angle brackets
 _ADDRESS = ":/?#@!$&*+,;=%~'"
-_ROW, _LABELS, _BARS = 18, 160, 360  # pixels: height of a row, width of the labels, width of the longest bar
+_ROW, _LABELS, _BARS = 18, 180, 260  # pixels: height of a row, width of the labels, width of the longest bar
 
 
 def text(value: str, longest: int = LONGEST_CELL) -> str:

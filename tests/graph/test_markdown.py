@@ -57,8 +57,8 @@ def test_a_chart_has_a_bar_for_each_number_in_proportion() -> None:
     words = [element.text for element in svg.iter("{*}text")]
     assert words == ["10-K", "10-Q", "full 40", "absent 20"]
     first, second = (element.get("d") for element in svg.iter("{*}path"))
-    assert first == "M160 21h90v12H160"
-    assert second == "M250 21h270v12H250M160 39h180v12H160"
+    assert first == "M180 21h65v12H180"
+    assert second == "M245 21h195v12H245M180 39h130v12H180"
 
 
 def test_a_chart_of_all_statuses_is_small_enough_to_show_in_place() -> None:
