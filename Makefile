@@ -7,7 +7,8 @@ EDGAR ?=
 FILINGS ?= ../shared/edgar
 PROPERTIES := tests/extraction/test_extract_fuzz.py tests/unitydoor/test_merkle.py tests/spark/test_split.py \
 	tests/spark/test_cleaning.py tests/localcloud/databricks/test_locations.py \
-	tests/localcloud/databricks/test_privilege_rules.py tests/localcloud/aws/test_aws_policy.py
+	tests/localcloud/databricks/test_privilege_rules.py tests/localcloud/databricks/test_privilege_model.py \
+	tests/localcloud/aws/test_aws_policy.py
 CONTACT ?=
 
 RUN := .venv/bin/python

@@ -64,7 +64,12 @@ class Access:
         return self.knows(securable)
 
     def knows(self, securable: Securable) -> bool:
-        """Whether the principal has any part in the securable: a privilege on it, in it or on what holds it."""
+        """Whether the principal has any part in the securable: a privilege on it, in it or on what holds it.
+
+        The metastore is known to all: its summary is open to everyone in the workspace.
+        """
+        if securable.kind is Kind.METASTORE:
+            return True
         levels = self.levels(securable)
         if self.is_admin or any(level.owner == self.principal for level in levels) or privileges.effective(levels):
             return True

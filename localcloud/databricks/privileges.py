@@ -2,7 +2,8 @@
 
 Rules as in "Unity Catalog privileges and securable objects" and "Manage privileges": grants are inherited by what a
 container holds; an owner has every privilege on the object itself except the EXTERNAL USE ones, which must be granted;
-ALL PRIVILEGES implies neither those nor MANAGE. Privileges are spelled with spaces here.
+ALL PRIVILEGES stands for those that the object it is granted on has, the EXTERNAL USE ones and MANAGE left out.
+Privileges are spelled with spaces here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -113,12 +114,16 @@ def effective(chain: Sequence[Level]) -> tuple[Effective, ...]:
 def has(chain: Sequence[Level], principal: str, privilege: str) -> bool:
     """Whether `principal`, whose grants the chain shows, has `privilege` on its last securable."""
     target = chain[-1]
-    granted = {entry.privilege for entry in effective(chain)}
-    if privilege in granted or (ALL in granted and privilege not in NOT_IN_ALL):
-        return True
+    for entry in effective(chain):
+        if entry.privilege == privilege or (entry.privilege == ALL and privilege in _in_all(entry.source.kind)):
+            return True
     if target.owner == principal and privilege not in EXTERNAL_USE:
         return privilege in GRANTABLE[target.kind]
     return False
+
+
+def _in_all(kind: Kind) -> frozenset[str]:
+    return GRANTABLE[kind] - NOT_IN_ALL
 
 
 def may_manage(chain: Sequence[Level], principal: str) -> bool:

@@ -99,15 +99,16 @@ def get_external_metadata(call: Call, name: str) -> Json:
 
 @routes.on("PATCH", METADATA + "/{name}")
 def update_external_metadata(call: Call, name: str) -> Json:
-    """Another description, url, columns, properties or owner."""
+    """Another description, url, columns or properties, for who may MODIFY it; another owner, for who manages it."""
     access = call.access
     entry = _find_metadata(access, name)
     call.notes.securable = name
-    access.require(entry, "MODIFY")
-    owner = new_owner(call, entry)
-    if owner:
+    details, names_owner = _details(call, dict(entry.details)), bool(call.text("owner", ""))
+    if names_owner:
         access.require_managed(entry)
-    details = _details(call, dict(entry.details))
+    if not names_owner or details != entry.details:
+        access.require(entry, "MODIFY")
+    owner = new_owner(call, entry)
     return _metadata(access, call.db.update_securable(entry, call.principal, owner=owner, details=details))
 
 

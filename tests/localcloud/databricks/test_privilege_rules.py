@@ -45,6 +45,11 @@ def test_all_privileges_implies_neither_manage_nor_external_use(privilege: str) 
     assert privileges.has(chain(set(), {ALL}, set(), set()), ME, "SELECT")
 
 
+def test_all_privileges_on_a_table_shows_it_to_nobody_who_may_not_use_its_schema() -> None:
+    assert not privileges.has(chain(set(), set(), set(), {ALL}), ME, "BROWSE")
+    assert privileges.has(chain(set(), {ALL}), ME, "BROWSE"), "a catalog has BROWSE, which its tables inherit"
+
+
 def test_an_owner_has_the_object_but_must_be_granted_external_use() -> None:
     owned = chain(owners=(OTHER, OTHER, ME, OTHER))
     assert privileges.has(owned[:3], ME, "USE SCHEMA")
