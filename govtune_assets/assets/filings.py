@@ -94,10 +94,10 @@ def _raw_filings(settings: Settings) -> dg.AssetsDefinition:
             metadata={
                 **table_metadata(name="raw_filings", location=zone_url, rows=rows, size_bytes=size),
                 **collection_report.tables(collection, tally),
+                "Access": access_table([grant.record()]),
                 **collection_report.figures(collection, tally),
                 "Report": report,
                 "Example object": f"s3://{settings.lake_bucket}/{filing_object_key(collection.records[0])}",
-                "Access": access_table([grant.record()]),
                 "credentials": dg.MetadataValue.json([grant.record()]),
             },
             data_version=dg.DataVersion(tally.data_version),

@@ -182,7 +182,6 @@ def _year(made: Materialized) -> int:
 
 
 def _details(read: RowsRead, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
-    return {
-        title: dg.MetadataValue.md(markdown.bounded_table(header, rows, SHOWN)),
-        "Access": access_table([read.grant.record()]),
-    }
+    """Who read the table, and the rows that are wrong, where there are any."""
+    wrong = {title: dg.MetadataValue.md(markdown.bounded_table(header, rows, SHOWN))} if rows else {}
+    return {**wrong, "Access": access_table([read.grant.record()])}
