@@ -40,13 +40,18 @@ class Result:
     score: Score
 
     @property
-    def covered(self) -> float | None:
-        """The share of a full section's characters that are under a subcaption."""
+    def captioned(self) -> int | None:
+        """Characters of a full section that are in a risk factor with a subcaption, the subcaption included."""
         if self.score.furniture is None or not self.answer["text"]:
             return None
-        captioned = [factor for factor in self.answer["risk_factors"] if factor["subcaption"]]
-        characters: int = sum(f["end"] - f["start"] + len(f["subcaption"]) for f in captioned)
-        return characters / len(self.answer["text"])
+        factors = [factor for factor in self.answer["risk_factors"] if factor["subcaption"]]
+        characters: int = sum(f["end"] - f["start"] + len(f["subcaption"]) for f in factors)
+        return characters
+
+    @property
+    def covered(self) -> float | None:
+        """`captioned` as a share of the section."""
+        return None if self.captioned is None else self.captioned / len(self.answer["text"])
 
 
 class Tool:
@@ -153,12 +158,15 @@ def report(part: str, results: Sequence[Result], *, verbose: bool) -> None:
             )
     furniture = [result.score.furniture for result in results if result.score.furniture is not None]
     covered = [result.covered for result in results if result.covered is not None]
+    all_captioned = sum(result.captioned or 0 for result in results)
+    characters = sum(len(result.answer["text"]) for result in results if result.captioned is not None)
     cpu = [result.answer["cpu_s"] for result in results]
     print(
         f"{part}: {sum(r.score.right for r in results)} right of {len(results)}, "
         f"mean F1 {statistics.mean(r.score.f1 for r in results):.4f}, status right {right_status}, "
         f"furniture lines {sum(furniture)} in {len(furniture)} sections, "
-        f"characters under a subcaption {statistics.mean(covered or [0]):.3f}, "
+        f"characters under a subcaption {all_captioned / max(1, characters):.3f} "
+        f"(mean of filings {statistics.mean(covered or [0]):.3f}), "
         f"CPU median {statistics.median(cpu):.3f} s, longest {max(cpu):.3f} s"
     )
 
