@@ -11,10 +11,14 @@ import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
+import yaml
+from moto.cloudformation import models, responses
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import get_model_map, get_name_type_map
+from moto.cloudformation.utils import yaml_tag_constructor
 from moto.cloudtrail.models import cloudtrail_backends
 from moto.core.common_models import CloudFormationModel
 from moto.emrserverless.models import emrserverless_backends
@@ -370,9 +374,26 @@ def _model(kind_type: str, kind: Kind) -> type[CloudFormationModel]:
     return Model
 
 
+class _TemplateLoader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML with CloudFormation's short functions. moto's own loader would build any Python object that a tag names."""
+
+
+_TemplateLoader.add_multi_constructor("!", lambda loader, tag, node: yaml_tag_constructor(loader, f"!{tag}", node))
+
+
+def _load_template(text: str, Loader: type[yaml.SafeLoader]) -> Any:  # noqa: N803 - yaml.load's own name
+    try:
+        return yaml.load(text, Loader=Loader)  # noqa: S506 - always the safe loader above
+    except yaml.constructor.ConstructorError as error:
+        raise ValidationError(message=f"Template format error: {error.problem}") from error
+
+
 @functools.cache
 def install() -> None:
-    """Put these models in the place of moto's own. It imports much, and so is called with the first request only."""
+    """Put these models and the safe loader in the place of moto's own."""
+    models.yaml = responses.yaml = SimpleNamespace(
+        load=_load_template, Loader=_TemplateLoader, add_multi_constructor=lambda *_: None
+    )
     for kind_type, kind in KINDS.items():
         get_model_map()[kind_type] = _model(kind_type, kind)
         get_name_type_map()[kind_type] = kind.name_property

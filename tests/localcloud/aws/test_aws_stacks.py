@@ -163,3 +163,13 @@ def test_a_property_that_is_not_taken_is_refused_by_name(deployed: LocalAws) -> 
     body = {"Resources": {"User": {"Type": "AWS::IAM::User", "Properties": {"UserName": "x", "LoginProfile": {}}}}}
     with pytest.raises(ClientError, match="does not take LoginProfile"):
         deployed.client("cloudformation").create_stack(StackName="unknown", TemplateBody=json.dumps(body))
+
+
+@pytest.mark.parametrize("verb", ["create_stack", "validate_template"])
+def test_a_template_builds_no_objects_of_its_choice(deployed: LocalAws, tmp_path: Path, verb: str) -> None:
+    made = tmp_path / "made"
+    body = f"Description: !!python/object/apply:os.mkdir ['{made}']\nResources: {{}}\n"
+    given = {"StackName": "evil", "TemplateBody": body} if verb == "create_stack" else {"TemplateBody": body}
+    with pytest.raises(ClientError):
+        getattr(deployed.client("cloudformation"), verb)(**given)
+    assert not made.exists()
