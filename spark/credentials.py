@@ -31,6 +31,7 @@ def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None,
         table_id: the table's id when the grant is for a table, None when it is for the path `grant.securable`.
         run_id: named in the user agent when the credential is renewed, as the door names it when it is vended.
     """
+    life = grant.expires_at - grant.granted_at
     options = {
         "fs.s3a.aws.credentials.provider": f"{_PACKAGE}.auth.AwsVendedTokenProvider",
         "fs.s3a.init.access.key": grant.access_key_id,
@@ -40,6 +41,8 @@ def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None,
         "fs.unitycatalog.uri": host,
         "fs.unitycatalog.auth.type": "static",
         "fs.unitycatalog.auth.token": token,
+        # The library's own 30 s, and less for a credential that does not live much longer.
+        "fs.unitycatalog.renewal.leadTimeMillis": str(min(30_000, int(life.total_seconds() * 200))),
         # Clients and credentials are cached by this id: one a grant, so that none is used beyond its own.
         "fs.unitycatalog.cred.context.id": grant.access_key_id,
     }

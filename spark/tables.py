@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
@@ -19,10 +19,7 @@ from spark.digests import content_root
 from spark.errors import JobError
 from unitydoor.catalog import Catalog, Table
 from unitydoor.columns import from_spark_json
-from unitydoor.vending import Grant
-
-RENEW_WITHIN = timedelta(minutes=15)
-"""A credential that ends sooner is not used for another read or write: STS gives no shorter one."""
+from unitydoor.vending import Grant, renewal_time
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ class GovernedTables:
     def _access(self, name: str, operation: str) -> _Access:
         """A credential that lives long enough, vended anew where the one at hand does not."""
         known = self._open.get((name, operation))
-        if known is not None and known.grant.expires_at - datetime.now(UTC) > RENEW_WITHIN:
+        if known is not None and datetime.now(UTC) < renewal_time(known.grant):
             return known
         table = self._catalog.table(name)
         grant = self._record(self._catalog.vend_table(name, operation))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -136,11 +136,12 @@ def _json_row(text: str, *, source: str) -> Row:
     return parse_row(values, source=source)
 
 
-def read_snapshot(url: str, version: int, storage_options: Mapping[str, str], *, root: str) -> list[Row]:
+def read_snapshot(url: str, version: int, storage_options: Callable[[], Mapping[str, str]], *, root: str) -> list[Row]:
     """Rows of the Delta table at `url`, exactly as they were in `version`, if they are those of the Merkle root.
 
     A version number says when a table was read, not what it held: who may write the table's files can put other
     rows there under the same number. `root` is hex, by `unitydoor.merkle`'s definition over all columns.
+    `storage_options` is asked before each file, so that a credential can be renewed between two.
 
     Raises:
         JobError: the version cannot be read, its columns are not those of a snapshot, or it holds other rows.
@@ -158,24 +159,38 @@ def read_snapshot(url: str, version: int, storage_options: Mapping[str, str], *,
     return rows
 
 
-def _records(url: str, version: int, storage_options: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _records(url: str, version: int, storage_options: Callable[[], Mapping[str, str]]) -> Iterator[dict[str, Any]]:
     """The rows of one version with all columns, a batch in memory at a time."""
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
+    options: Mapping[str, str] | None = None
+    files: list[Any] = []
+    done = 0
     try:
-        table = DeltaTable(url, version=version, storage_options=dict(storage_options))
-        present = tuple(field.name for field in table.schema().fields)
-        if present != COLUMNS:
-            raise JobError(
-                f"{url} version {version} does not have the columns of a snapshot in their order: it has "
-                f"{', '.join(present)}, not {', '.join(COLUMNS)}"
-            )
-        dataset = table.to_pyarrow_dataset()
-        for batch in dataset.to_batches(batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1):
-            yield from batch.to_pylist()
+        while options is None or done < len(files):
+            if (current := storage_options()) != options:
+                # The version is pinned: opened anew, it has the same files.
+                options, files = current, _files(url, version, current)
+            if done < len(files):
+                for batch in files[done].to_batches(batch_size=_BATCH_ROWS, batch_readahead=1):
+                    yield from batch.to_pylist()
+            done += 1
     except (DeltaError, OSError) as error:
         raise JobError(f"cannot read version {version} of {url}: {error}") from error
+
+
+def _files(url: str, version: int, storage_options: Mapping[str, str]) -> list[Any]:
+    """The version's files as pyarrow fragments, in order of their paths. Raises JobError for other columns."""
+    from deltalake import DeltaTable
+
+    table = DeltaTable(url, version=version, storage_options=dict(storage_options))
+    present = tuple(field.name for field in table.schema().fields)
+    if present != COLUMNS:
+        raise JobError(
+            f"{url} version {version} does not have the columns of a snapshot in their order: it has "
+            f"{', '.join(present)}, not {', '.join(COLUMNS)}"
+        )
+    return sorted(table.to_pyarrow_dataset().get_fragments(), key=lambda file: str(file.path))
 
 
 def rows_digest(rows: Iterable[Row]) -> str:

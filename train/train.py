@@ -18,7 +18,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,7 @@ from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
 from unitydoor.transport import Transport
-from unitydoor.vending import Grant
+from unitydoor.vending import Grant, Lease
 
 LOG = logging.getLogger("train")
 EXIT_INTERRUPTED = 128 + 15  # as a shell reports SIGTERM
@@ -230,16 +230,16 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
             raise JobError(f"the job's parameters (Pipes extras) lack {', '.join(missing)}")
         configuration = parse(extras["configuration"], source="job parameter configuration")
         model = _base_model(folders, configuration)
-        grant = _vend(extras)
+        lease = Lease(_vending(extras))
         version, root = int(extras["table_version"]), str(extras["merkle_root"])
-        rows = read_snapshot(grant.url, version, grant.storage_options(), root=root)
+        rows = read_snapshot(lease.grant().url, version, lambda: lease.grant().storage_options(), root=root)
         LOG.info("read %d rows of %s version %d; their Merkle root is %s", len(rows), extras["table"], version, root)
 
         def report(metadata: Mapping[str, Any], data_version: str) -> None:
             pipes.report_asset_materialization(metadata=_pipes_metadata(metadata), data_version=data_version)
 
         provenance = {key: extras[key] for key in _PROVENANCE}
-        yield Job(configuration, rows, model, report, provenance, (grant.record(),))
+        yield Job(configuration, rows, model, report, provenance, lease.records())
 
 
 def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Path:
@@ -251,13 +251,13 @@ def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Pa
     return from_hub(configuration.base_model)
 
 
-def _vend(extras: Mapping[str, Any]) -> Grant:
+def _vending(extras: Mapping[str, Any]) -> Callable[[], Grant]:
+    """Asks the catalog for a credential to read the snapshot's table, each time it is called."""
     principal = load_principal(extras["secret_id"])
     host = extras["catalog_host"]
     link = Transport(host, run_id=str(extras["run_id"]))
-    return Catalog(host, ClientCredentials(host, principal, transport=link), transport=link).vend_table(
-        extras["table"], "READ"
-    )
+    door = Catalog(host, ClientCredentials(host, principal, transport=link), transport=link)
+    return lambda: door.vend_table(extras["table"], "READ")
 
 
 def _pipes_metadata(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.attacks.conftest import TABLE, Ground
-from tests.attacks.short_lived import workspace
 from tests.attacks.web import ask, bearer
-from unitydoor.oauth import ClientCredentials
+from tests.short_lived import short_lived_workspace
 
 pytestmark = pytest.mark.integration
 
@@ -99,8 +98,8 @@ def test_a_token_of_another_principal_gives_that_principals_rights_only(ground: 
 
 
 def test_a_token_of_another_workspace_is_refused(ground: Ground, tmp_path: Path) -> None:
-    with workspace(ground, tmp_path, 900) as (host, admin):
-        foreign = ClientCredentials(host, admin).token()
+    with short_lived_workspace(ground.cloud, tmp_path, 900) as elsewhere:
+        foreign = elsewhere.credentials().token()
     status, _ = ask(ground.host, "GET", f"{TABLES}/{TABLE}", headers=bearer(foreign))
     assert status == 401
 

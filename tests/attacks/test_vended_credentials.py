@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.attacks.conftest import LAKE, NEIGHBOUR, TABLE, Ground, prefix_of, refused_by_aws
-from tests.attacks.short_lived import lake_reader
+from tests.attacks.conftest import LAKE, NEIGHBOUR, SCHEMA, TABLE, Ground, prefix_of, refused_by_aws
+from tests.short_lived import short_lived_workspace
+from unitydoor.columns import from_spark_json
 from unitydoor.privileges import Refused
 
 pytestmark = pytest.mark.integration
@@ -83,8 +84,10 @@ def test_a_credential_without_its_session_token_is_refused(ground: Ground) -> No
 
 
 def test_a_credential_is_refused_after_its_end(ground: Ground, tmp_path: Path) -> None:
-    with lake_reader(ground, tmp_path, seconds=3) as (door, table):
-        grant = door.vend_table(table, "READ")
+    with short_lived_workspace(ground.cloud, tmp_path, 3) as short:
+        door = short.door()
+        door.create_external_delta_table(TABLE, f"s3://{LAKE}/{OWN}", from_spark_json(SCHEMA, ()))
+        grant = door.vend_table(TABLE, "READ")
         s3, key = ground.s3(grant), f"{OWN}/part"
         assert s3.get_object(Bucket=LAKE, Key=key)["Body"].read() == b"governed"
         time.sleep(max(0.0, (grant.expires_at - datetime.now(UTC)).total_seconds()))

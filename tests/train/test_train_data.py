@@ -50,8 +50,8 @@ def write(path: Path, rows: list[dict[str, Any]], **options: Any) -> str:
 def test_the_snapshot_is_read_at_its_pinned_version(tmp_path: Path) -> None:
     first = write(tmp_path / "t", snapshot_rows(10))
     second = write(tmp_path / "t", snapshot_rows(20)[::-1], mode="overwrite")
-    assert len(read_snapshot(str(tmp_path / "t"), 0, {}, root=first)) == 10
-    later = read_snapshot(str(tmp_path / "t"), 1, {}, root=second)
+    assert len(read_snapshot(str(tmp_path / "t"), 0, dict, root=first)) == 10
+    later = read_snapshot(str(tmp_path / "t"), 1, dict, root=second)
     assert len(later) == 20
     assert (later[0].fiscal_year, later[0].task) == (2024, "T1")
 
@@ -62,7 +62,7 @@ def test_the_root_is_that_of_the_definition(tmp_path: Path) -> None:
     text = "".join("-" if row[name] is None else f"{len(str(row[name]))}:{row[name]}" for name in COLUMNS)
     root = hashlib.sha256(b"\x00" + hashlib.sha256(text.encode()).digest()).hexdigest()
     write(tmp_path / "t", [row])
-    assert len(read_snapshot(str(tmp_path / "t"), 0, {}, root=root)) == 1
+    assert len(read_snapshot(str(tmp_path / "t"), 0, dict, root=root)) == 1
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_other_rows_than_the_gates_passed_are_refused(tmp_path: Path, change: di
         f"version 0 holds other rows than the snapshot whose gates passed: .* is {found}, the gates passed {passed}"
     )
     with pytest.raises(JobError, match=message):
-        read_snapshot(str(tmp_path / "t"), 0, {}, root=passed)
+        read_snapshot(str(tmp_path / "t"), 0, dict, root=passed)
     write(tmp_path / "less", rows[1:])
     with pytest.raises(JobError, match="the 9 rows of"):
-        read_snapshot(str(tmp_path / "less"), 0, {}, root=passed)
+        read_snapshot(str(tmp_path / "less"), 0, dict, root=passed)
 
 
 def test_a_version_or_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ def test_a_version_or_column_that_is_not_there_is_refused(tmp_path: Path) -> Non
     write_deltalake(tmp_path / "swapped", table.rename_columns(swapped))
     for name in ("less", "swapped"):
         with pytest.raises(JobError, match=f"{name} version 0 does not have the columns of a snapshot in their order"):
-            read_snapshot(str(tmp_path / name), 0, {}, root="")
+            read_snapshot(str(tmp_path / name), 0, dict, root="")
     with pytest.raises(JobError, match="cannot read version 7"):
-        read_snapshot(str(tmp_path / "less"), 7, {}, root="")
+        read_snapshot(str(tmp_path / "less"), 7, dict, root="")
 
 
 def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
     for file in (tmp_path / "t").glob("*.parquet"):
         file.unlink()
     with pytest.raises(JobError, match=f"cannot read version 0 of {re.escape(str(tmp_path / 't'))}"):
-        read_snapshot(str(tmp_path / "t"), 0, {}, root=root)
+        read_snapshot(str(tmp_path / "t"), 0, dict, root=root)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""A second workspace on the session's AWS whose vended credentials end after seconds, for renewals and for attacks."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.service.catalog import AwsIamRoleRequest
+
+from tests.conftest import ROOT, Cloud, free_ports
+from unitydoor.catalog import Catalog
+from unitydoor.oauth import ClientCredentials
+from unitydoor.secrets import ServicePrincipal
+from unitydoor.transport import Transport
+
+READY_SECONDS = 60
+STOP_SECONDS = 30
+LAKE = "govtune-lake"
+ROLE = "arn:aws:iam::123456789012:role/govtune-unity-catalog"
+
+
+@dataclass(frozen=True)
+class ShortLived:
+    """The workspace: an external location over the lake's raw tables, a schema govtune.raw, all its administrator's."""
+
+    host: str
+    admin: ServicePrincipal = field(repr=False)
+
+    @property
+    def client(self) -> WorkspaceClient:
+        return WorkspaceClient(
+            host=self.host,
+            client_id=self.admin.client_id,
+            client_secret=self.admin.client_secret,
+            auth_type="oauth-m2m",
+            config_file="/dev/null",
+        )
+
+    def credentials(self, run_id: str = "") -> ClientCredentials:
+        return ClientCredentials(self.host, self.admin, transport=Transport(self.host, run_id=run_id))
+
+    def door(self, run_id: str = "") -> Catalog:
+        """The catalog, on behalf of a run."""
+        return Catalog(self.host, self.credentials(run_id), transport=Transport(self.host, run_id=run_id))
+
+    def vended(self, run_id: str) -> int:
+        """How many credentials of tables the run was given, by the workspace's audit log."""
+        query = {"action": "generateTemporaryTableCredential", "decision": "ALLOW"}
+        events = self.client.api_client.do("GET", "/_localcloud/audit", query=query)["events"]  # type: ignore[index,call-overload]
+        return sum(f"govtune-run/{run_id}" in event["user_agent"].split() for event in events)
+
+
+@contextmanager
+def short_lived_workspace(cloud: Cloud, folder: Path, seconds: int) -> Iterator[ShortLived]:
+    """Started with state of its own in `folder`, and seeded."""
+    admin = {"client_id": str(uuid.uuid4()), "client_secret": secrets.token_urlsafe(30)}
+    file = folder / "admin.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(admin))
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "localcloud.databricks", "--port", str(port), "--state", str(folder / "state")]
+    command += ["--admin-credentials", str(file), "--aws-endpoint", cloud.env["AWS_ENDPOINT_URL"]]
+    command += ["--aws-credentials", str(cloud.state / "credentials" / "unity-catalog.json")]
+    process = subprocess.Popen([*command, "--credential-seconds", str(seconds)], cwd=ROOT, stdin=subprocess.DEVNULL)
+    made = ShortLived(f"http://127.0.0.1:{port}", ServicePrincipal(**admin, purpose="short/admin"))
+    try:
+        _wait(process, made.host)
+        _seed(made)
+        yield made
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def _wait(process: subprocess.Popen[bytes], host: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{host}/_localcloud/health", timeout=5):
+                return
+        except OSError:
+            assert process.poll() is None and time.monotonic() < deadline, "the workspace did not start"
+            time.sleep(0.05)
+
+
+def _seed(made: ShortLived) -> None:
+    client = made.client
+    client.storage_credentials.create(name="govtune", aws_iam_role=AwsIamRoleRequest(role_arn=ROLE))
+    client.external_locations.create(name="lake", url=f"s3://{LAKE}/raw/delta", credential_name="govtune")
+    client.catalogs.create(name="govtune")
+    client.schemas.create(name="raw", catalog_name="govtune")
+    explicit = {"schema/govtune.raw": "EXTERNAL USE SCHEMA", "external_location/lake": "EXTERNAL USE LOCATION"}
+    for securable, privilege in explicit.items():
+        changes = [{"principal": made.admin.client_id, "add": [privilege]}]
+        path = f"/api/2.1/unity-catalog/permissions/{securable}"
+        client.api_client.do("PATCH", path, body={"changes": changes})
