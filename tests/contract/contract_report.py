@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contract_subject import Capability
@@ -83,16 +84,23 @@ class Results:
                 if (area, client) in self.tallies:
                     yield f"{area:<45} {client:<30} {self.tallies[area, client]}"
 
-    def save(self, path: Path) -> None:
-        """Write them as JSON for tools/catalog_compatibility.py."""
-        cells = [
+    def cells(self) -> list[dict[str, Any]]:
+        """What tools/catalog_compatibility.py reads: one object for each cell, in the order of the report."""
+        return [
             {
-                "area": area,
-                "client": client,
+                "area": str(area),
+                "client": str(client),
                 "passed": tally.passed,
                 "failed": tally.failed,
                 "unsupported": sorted(tally.unsupported),
             }
-            for (area, client), tally in self.tallies.items()
+            for (area, client), tally in sorted(self.tallies.items(), key=lambda item: _place(*item[0]))
         ]
-        path.write_text(json.dumps({"subject": self.subject, "cells": cells}, indent=1))
+
+    def save(self, path: Path) -> None:
+        """Write them as JSON."""
+        path.write_text(json.dumps({"subject": self.subject, "cells": self.cells()}, indent=1))
+
+
+def _place(area: Area, client: Client) -> tuple[int, int]:
+    return list(Area).index(area), list(Client).index(client)

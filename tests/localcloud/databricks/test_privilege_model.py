@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +17,15 @@ from typing import Any, TypeVar, cast
 
 import privilege_model as second
 import pytest
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from privilege_model import APPLIES, HIDDEN, NO, ROOT, YES, Model, Thing
 
-from localcloud.databricks import privileges, workspace
+from localcloud.databricks import oauth, privileges, workspace
 from localcloud.databricks.access import Access
-from localcloud.databricks.app import _find, _run
+from localcloud.databricks.app import _find, _run, create_app
 from localcloud.databricks.errors import ApiError
 from localcloud.databricks.privileges import Kind
 from localcloud.databricks.store import Store, new_id
@@ -26,6 +34,7 @@ from localcloud.databricks.web import Call, Json
 
 T = TypeVar("T")
 DECISIONS = 20_000
+HTTP_HISTORIES, HTTP_DECISIONS = 30, 1_000
 PEOPLE = ("admin", "ann", "bob", "cy")
 UC = "/api/2.1/unity-catalog"
 KINDS = {
@@ -50,6 +59,7 @@ PLACES = {
     "volume": f"{UC}/volumes",
 }
 LOCATIONS = ("left", "right")
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 STATUS = {200: YES, 403: NO, 404: HIDDEN}
 
 
@@ -71,7 +81,9 @@ class Catalog:
                 db.execute("INSERT INTO principals VALUES (?,?,?,?,?)", (new_id(), who, who, 1, 0))
             details = {"region": "us-east-1", "external_access_enabled": True}
             db.add_securable(Kind.METASTORE, "local", None, "admin", details)
-        self.workspace = workspace.Workspace(cast(Any, None), self.store, cast(Any, None), cast(Vendor, _NoVendor()))
+        settings = workspace.Settings("http://127.0.0.1", folder, folder, folder, "", "us-east-1", 3600, 3600)
+        tokens = oauth.Tokens(KEY, f"{settings.host}/oidc", settings.token_seconds)
+        self.workspace = workspace.Workspace(settings, self.store, tokens, cast(Vendor, _NoVendor()))
 
     def ask(self, who: str, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
         """One request by somebody."""
@@ -87,6 +99,56 @@ class Catalog:
         status, answer = self.ask(who, method, path, body)
         assert status in STATUS, (who, method, path, body, status, answer)
         return STATUS[status]
+
+
+class Served(Catalog):
+    """The same catalog behind HTTP, with tokens, as clients meet it."""
+
+    def __init__(self, folder: Path, server: Server) -> None:
+        super().__init__(folder)
+        self.tokens = {who: self.workspace.tokens.issue(who, "all-apis") for who in PEOPLE}
+        self.server = server
+        server.app = create_app(self.workspace)
+
+    def ask(self, who: str, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
+        """One request by somebody."""
+        headers = {"Authorization": f"Bearer {self.tokens[who]}", "Content-Type": "application/json"}
+        raw = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.server.url}{path}", data=raw, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+
+class Server:
+    """One listener for many catalogs, of which it serves the last; starting one for each would take the time."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(self._serve, interface="asgi3", log_level="warning", lifespan="off")
+        )
+        self._thread = threading.Thread(target=self._uvicorn.run, args=([self._listener],))
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        while not self._uvicorn.started:
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._uvicorn.should_exit = True
+        self._thread.join()
+        self._listener.close()
 
 
 def body_of(thing: Thing, location: str) -> Json:
@@ -301,10 +363,10 @@ def _order(thing: Thing, identity: str, *, write: bool) -> tuple[str, Json] | No
 
 
 @contextmanager
-def fresh_catalog() -> Iterator[Catalog]:
-    """A catalog on a store of its own."""
+def fresh_catalog(server: Server | None = None) -> Iterator[Catalog]:
+    """A catalog on a store of its own, behind the server when one is given."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Catalog(Path(folder))
+        made = Served(Path(folder), server) if server else Catalog(Path(folder))
         try:
             yield made
         finally:
@@ -339,3 +401,23 @@ def test_the_workspace_decides_as_the_second_model(capsys: pytest.CaptureFixture
     with capsys.disabled():
         print(f"\n{counted} decisions compared, no difference")
     assert counted >= DECISIONS
+
+
+def test_the_workspace_decides_so_over_http(capsys: pytest.CaptureFixture[str]) -> None:
+    counted = 0
+
+    @settings(max_examples=HTTP_HISTORIES, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+    @given(histories)
+    def compare(history: History) -> None:
+        nonlocal counted
+        with fresh_catalog(server) as catalog:
+            pair = Pair(catalog)
+            play(history, pair)
+            pair.compare_requests()
+            counted += pair.count
+
+    with Server() as server:
+        compare()
+    with capsys.disabled():
+        print(f"\n{counted} decisions compared over HTTP, no difference")
+    assert counted >= HTTP_DECISIONS
