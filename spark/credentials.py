@@ -41,8 +41,8 @@ def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None,
         "fs.unitycatalog.uri": host,
         "fs.unitycatalog.auth.type": "static",
         "fs.unitycatalog.auth.token": token,
-        # The library's own 30 s, and less for a credential that does not live much longer.
-        "fs.unitycatalog.renewal.leadTimeMillis": str(min(30_000, int(life.total_seconds() * 200))),
+        # The library's own 30 s, and half the life of a credential that lives less than a minute.
+        "fs.unitycatalog.renewal.leadTimeMillis": str(min(30_000, int(life.total_seconds() * 500))),
         # Clients and credentials are cached by this id: one a grant, so that none is used beyond its own.
         "fs.unitycatalog.cred.context.id": grant.access_key_id,
     }
