@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 LIFE_SECONDS = 4
-FILES = 12
-PAUSE_SECONDS = 1.2
+FILES = 8
+PAUSE_SECONDS = 1.0
 RENEWALS = 3
 
 
@@ -89,7 +89,7 @@ def test_a_python_reader_renews_its_credential(cloud: Cloud, short: tuple[ShortL
         delta = DeltaTable(grant.url, version=0, storage_options=storage_options(cloud, grant))
         files = sorted(delta.to_pyarrow_dataset().get_fragments(), key=lambda file: str(file.path))
         seen.append(files[len(seen)].to_table(columns=["x"])["x"][0].as_py())
-        time.sleep(LIFE_SECONDS / 4)
+        time.sleep(LIFE_SECONDS / 2)
     assert sorted(seen) == list(range(FILES))
     assert len({record["credential_id"] for record in lease.records()}) > RENEWALS
     assert workspace.vended(run_id) == len(lease.records())
