@@ -49,7 +49,8 @@ Commands typed by hand (`govtune trace …`, `govtune promote …`) read that fi
 Set at least: `GOVTUNE_DATABRICKS_HOST`, `GOVTUNE_CATALOG`, `GOVTUNE_LAKE_BUCKET`, `GOVTUNE_WORK_BUCKET`,
 `GOVTUNE_EMR_APPLICATION_ID`, `GOVTUNE_EMR_ROLE_ARN`, `GOVTUNE_SAGEMAKER_ROLE_ARN`, `GOVTUNE_KMS_KEY_ARN`,
 `GOVTUNE_SUBNETS`, `GOVTUNE_SECURITY_GROUPS`, `GOVTUNE_EDGAR_USER_AGENT`, the five `GOVTUNE_PRINCIPAL_*`,
-`GOVTUNE_PREFLIGHT_ROLE_ARN`, and `GOVTUNE_SPARK_JARS` with the S3 addresses of the Unity Catalog jars, which the EMR release lacks. Then
+`GOVTUNE_PREFLIGHT_ROLE_ARN`, and `GOVTUNE_SPARK_JARS` with the S3 addresses of the Unity Catalog jars, which the EMR
+release lacks. Then
 `govtune access plan` shows how the catalog's grants differ from the declared ones (exit status 2 where they do), and
 `govtune access apply` makes them equal: it grants what is missing and revokes what is too much.
 Choose `GOVTUNE_TRAINING_CONFIGURATIONS=ministral-3-3b` for `mistralai/Ministral-3-3B-Instruct-2512`.

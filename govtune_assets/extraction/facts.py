@@ -55,7 +55,9 @@ _COVER_FORM = re.compile(r"\bform\s*(10-?[kq])(?:t|sb|405)?\s*(/\s*a)?\b", re.IG
 
 @dataclass(frozen=True, slots=True)
 class FiscalFacts:
-    """What a filing says of itself; `source`, and `period_source` for its period end: `inline_xbrl`, `cover_page`, `none`.
+    """What a filing says of itself.
+
+    `source`, and `period_source` for its period end, are `inline_xbrl`, `cover_page` or `none`.
 
     `fiscal_year` is the filer's own name for the year (`DocumentFiscalYearFocus`); on a cover page it is not
     stated and stays None. `fiscal_period` is FY, Q1, Q2, Q3 or Q4. `ciks` are the registrants that the document
