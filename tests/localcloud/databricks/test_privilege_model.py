@@ -223,6 +223,7 @@ class Make:
     location: str
 
 
+Step = Grant | Transfer | Make
 grants = st.builds(Grant, actors, people, which, which, st.sampled_from((True, True, True, False)))
 steps = st.one_of(
     grants,
@@ -235,17 +236,19 @@ steps = st.one_of(
 
 @dataclass(frozen=True)
 class History:
-    """Objects that are there from the start, all the administrator's, and what happens then."""
+    """Objects that are there from the start, all the administrator's; what happens then; who lacks one privilege."""
 
     things: list[Thing]
-    steps: list[Grant | Transfer | Make]
+    steps: list[Step]
+    nearly: str = "ann"
 
 
 histories = st.builds(
-    lambda first, second, taken: History([*FIXED, *first, *second], taken),
+    lambda first, second, taken, nearly: History([*FIXED, *first, *second], taken, nearly),
     st.lists(schemas, max_size=3, unique=True),
     st.lists(leaves, max_size=5, unique=True),
     st.lists(steps, max_size=40),
+    st.sampled_from(PEOPLE[1:]),
 )
 
 
@@ -282,7 +285,7 @@ class Pair:
             db.add_securable(KINDS[thing[0]], thing[1], parent, "admin", details_of(thing))
         self.model.owner[thing] = "admin"
 
-    def step(self, step: Grant | Transfer | Make) -> None:
+    def step(self, step: Step) -> None:
         """One request that may change the state."""
         if isinstance(step, Make):
             self.make(step)
@@ -331,17 +334,59 @@ class Pair:
                 if thing != ROOT:
                     ours = self.catalog.decision(who, "GET", f"{PLACES[thing[0]]}/{thing[1]}")
                     self.same(ours, self.model.get(who, thing), "get", who, thing)
-                for write in (False, True):
-                    order = _order(thing, identity, write=write)
-                    if order:
-                        ours = self.catalog.decision(who, "POST", *order)
-                        self.same(ours, self.model.vend(who, thing, write=write), "vend", who, thing, write)
+                if thing[0] != "schema":
+                    self.use(who, thing, identity)
+
+    def compare_near_misses(self, who: str) -> None:
+        """Give somebody all that using each object takes, then all but one privilege after the other.
+
+        Requests that need many privileges would hardly ever be allowed, or fail for one alone, by random grants.
+        """
+        for thing, identity in self.identities().items():
+            needed = _needed(thing, self.model)
+            for what, level in needed:
+                self.change(who, what, level, add=True)
+            for what, level in needed:
+                self.change(who, what, level, add=False)
+                self.use(who, thing, identity)
+                self.change(who, what, level, add=True)
+                self.use(who, thing, identity)
+
+    def change(self, who: str, what: str, thing: Thing, *, add: bool) -> None:
+        """The administrator gives or takes a privilege."""
+        at, privilege = sorted(self.model.owner).index(thing), sorted(APPLIES[thing[0]]).index(what)
+        self.step(Grant("admin", who, at, privilege, add))
+
+    def use(self, who: str, thing: Thing, identity: str) -> None:
+        """Ask for a thing's credentials; make a table in a schema."""
+        if thing[0] == "schema":
+            self.make(Make(who, ("table", f"{thing[1]}.z{self.count}"), LOCATIONS[1]))
+        for write in (False, True):
+            order = _order(thing, identity, write=write)
+            if order:
+                ours = self.catalog.decision(who, "POST", *order)
+                self.same(ours, self.model.vend(who, thing, write=write), "vend", who, thing, write)
 
     def identities(self) -> Mapping[Thing, str]:
         """The id of every object."""
         with self.catalog.store.transaction() as db:
             found = {thing: db.securable(KINDS[thing[0]], thing[1]) for thing in sorted(self.model.owner)}
         return {thing: securable.id for thing, securable in found.items() if securable}
+
+
+def _needed(thing: Thing, model: Model) -> list[tuple[str, Thing]]:
+    """What reading and writing a thing from outside takes; for a schema, what making a table in it takes."""
+    levels = {level[0]: level for level in {thing} | model.containers(thing)}
+    passing = [(what, levels[kind]) for kind, what in second.USAGE.items() if kind in levels]
+    location = ("external_location", LOCATIONS[1])
+    if thing[0] == "schema":
+        there = [("CREATE EXTERNAL TABLE", location), ("EXTERNAL USE LOCATION", location)]
+        return [*passing, ("CREATE TABLE", thing), ("EXTERNAL USE SCHEMA", thing), *there]
+    if thing[0] == "external_location":
+        return [(what, thing) for what in ("READ FILES", "WRITE FILES", "EXTERNAL USE LOCATION")]
+    of_data = sorted(second.VENDING.get((thing[0], True), second.OF_DATA.get(thing[0], set())))
+    outside = [("EXTERNAL USE SCHEMA", levels["schema"])] if of_data else []
+    return [*passing, *outside, *((what, thing) for what in of_data)]
 
 
 def _pick(those: Sequence[T], number: int) -> T:
@@ -395,6 +440,7 @@ def test_the_workspace_decides_as_the_second_model(capsys: pytest.CaptureFixture
             play(history, pair)
             pair.compare_everything()
             pair.compare_requests()
+            pair.compare_near_misses(history.nearly)
             counted += pair.count
 
     compare()
@@ -414,6 +460,7 @@ def test_the_workspace_decides_so_over_http(capsys: pytest.CaptureFixture[str]) 
             pair = Pair(catalog)
             play(history, pair)
             pair.compare_requests()
+            pair.compare_near_misses(history.nearly)
             counted += pair.count
 
     with Server() as server:
