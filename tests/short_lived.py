@@ -25,13 +25,14 @@ from unitydoor.transport import Transport
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
-LAKE = "govtune-lake"
+BUCKET, FOLDER = "govtune-models", "short"
+"""Outside the lake: the session's own catalog has vended nothing here, and its audit must not find it there."""
 ROLE = "arn:aws:iam::123456789012:role/govtune-unity-catalog"
 
 
 @dataclass(frozen=True)
 class ShortLived:
-    """The workspace: an external location over the lake's raw tables, a schema govtune.raw, all its administrator's."""
+    """The workspace: an external location over FOLDER of BUCKET, a schema govtune.raw, all its administrator's."""
 
     host: str
     admin: ServicePrincipal = field(repr=False)
@@ -96,7 +97,7 @@ def _wait(process: subprocess.Popen[bytes], host: str) -> None:
 def _seed(made: ShortLived) -> None:
     client = made.client
     client.storage_credentials.create(name="govtune", aws_iam_role=AwsIamRoleRequest(role_arn=ROLE))
-    client.external_locations.create(name="lake", url=f"s3://{LAKE}/raw/delta", credential_name="govtune")
+    client.external_locations.create(name="lake", url=f"s3://{BUCKET}/{FOLDER}", credential_name="govtune")
     client.catalogs.create(name="govtune")
     client.schemas.create(name="raw", catalog_name="govtune")
     explicit = {"schema/govtune.raw": "EXTERNAL USE SCHEMA", "external_location/lake": "EXTERNAL USE LOCATION"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from govtune_assets.audit.objects import Folder, LogObjects, days
+from govtune_assets.audit.objects import AuditUnreadable, Folder, LogObjects, days
 from unitydoor.transport import RUN_PRODUCT
 
 LATE = "Databricks delivers its audit log within the hour"
@@ -49,18 +49,21 @@ def read(logs: LogObjects, url: str, since: datetime, until: datetime) -> Catalo
         ValueError: the URL is no S3 folder.
         AuditUnreadable: the objects cannot be read, or are no log files.
     """
+    folder = Folder.parse(url)
     vended, newest = [], None
-    for moment, event in _events(logs, url, since, until):
-        newest = max(newest, moment) if newest else moment
-        if _VENDING.fullmatch(str(event.get("actionName", ""))) and _status(event) == _SUCCESS:
-            vended.append(_vended(moment, event))
+    try:
+        for moment, event in _events(logs, folder, since, until):
+            newest = max(newest, moment) if newest else moment
+            if _VENDING.fullmatch(str(event.get("actionName", ""))) and _status(event) == _SUCCESS:
+                vended.append(_vended(moment, event))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise AuditUnreadable(f"{url} holds a line that is no audit event ({error!r})") from error
     return CatalogLog(tuple(sorted(vended, key=lambda one: one.time)), newest)
 
 
 def _events(
-    logs: LogObjects, url: str, since: datetime, until: datetime
+    logs: LogObjects, folder: Folder, since: datetime, until: datetime
 ) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
-    folder = Folder.parse(url)
     for day in days(since, until):
         for event in logs.records(folder.below(f"date={day.isoformat()}"), since):
             moment = datetime.fromtimestamp(int(event.get("timestamp", 0)) / 1000, UTC)

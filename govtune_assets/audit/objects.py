@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -89,7 +90,9 @@ def _parsed(body: bytes, key: str, name: str) -> Iterator[Mapping[str, Any]]:
     try:
         text = _unpacked(body)
         found = json.loads(text)[key] if key else [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        if not isinstance(found, list):
+            raise TypeError(f"{key} is no list")
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise AuditUnreadable(
             f"{name} is no log file ({type(error).__name__}): look who wrote it; only the log's own service may"
         ) from error

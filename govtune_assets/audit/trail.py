@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from govtune_assets.audit.objects import Folder, LogObjects, days
+from govtune_assets.audit.objects import AuditUnreadable, Folder, LogObjects, days
 
 READS = frozenset({"GetObject", "SelectObjectContent", "GetObjectTorrent"})
 WRITES = frozenset({"PutObject", "CopyObject", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload"})
@@ -55,7 +55,10 @@ def accesses(
     folder = Folder.parse(url)
     for day in days(since, until):
         for record in logs.records(folder.below(f"{region}/{day:%Y/%m/%d}"), since, "Records"):
-            access = _access(record)
+            try:
+                access = _access(record)
+            except (KeyError, ValueError, TypeError, AttributeError) as error:
+                raise AuditUnreadable(f"{url} holds a record that is no data event ({error!r})") from error
             if access and access.bucket == bucket and since <= access.time <= until:
                 yield access
 

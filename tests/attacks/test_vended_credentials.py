@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.attacks.conftest import LAKE, NEIGHBOUR, SCHEMA, TABLE, Ground, prefix_of, refused_by_aws
-from tests.short_lived import short_lived_workspace
+from tests.short_lived import BUCKET, FOLDER, short_lived_workspace
 from unitydoor.columns import from_spark_json
 from unitydoor.privileges import Refused
 
@@ -85,14 +85,16 @@ def test_a_credential_without_its_session_token_is_refused(ground: Ground) -> No
 
 def test_a_credential_is_refused_after_its_end(ground: Ground, tmp_path: Path) -> None:
     with short_lived_workspace(ground.cloud, tmp_path, 3) as short:
-        door = short.door()
-        door.create_external_delta_table(TABLE, f"s3://{LAKE}/{OWN}", from_spark_json(SCHEMA, ()))
+        door, key = short.door(), f"{FOLDER}/attacked/part"
+        place = f"s3://{BUCKET}/{FOLDER}/attacked"
+        ground.s3(door.vend_path(place, "PATH_CREATE_TABLE")).put_object(Bucket=BUCKET, Key=key, Body=b"governed")
+        door.create_external_delta_table(TABLE, place, from_spark_json(SCHEMA, ()))
         grant = door.vend_table(TABLE, "READ")
-        s3, key = ground.s3(grant), f"{OWN}/part"
-        assert s3.get_object(Bucket=LAKE, Key=key)["Body"].read() == b"governed"
+        s3 = ground.s3(grant)
+        assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"governed"
         time.sleep(max(0.0, (grant.expires_at - datetime.now(UTC)).total_seconds()))
         with pytest.raises(ClientError, match=r"AccessDenied|ExpiredToken"):
-            s3.get_object(Bucket=LAKE, Key=key)
+            s3.get_object(Bucket=BUCKET, Key=key)
 
 
 def test_the_catalog_vends_no_neighbour_and_no_write(ground: Ground) -> None:

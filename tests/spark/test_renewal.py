@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 
 from spark.credentials import hadoop_options
-from tests.short_lived import LAKE, ShortLived, short_lived_workspace
+from tests.short_lived import BUCKET, FOLDER, ShortLived, short_lived_workspace
 from unitydoor.columns import from_spark_json
 from unitydoor.vending import Grant, Lease
 
@@ -37,7 +37,7 @@ def storage_options(cloud: Cloud, grant: Grant) -> dict[str, str]:
 def short(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ShortLived, str]]:
     """A workspace whose credentials live for seconds, and a table of as many files as rows."""
     name = f"renewed_{uuid.uuid4().hex[:8]}"
-    place, table = f"s3://{LAKE}/raw/delta/{name}", f"govtune.raw.{name}"
+    place, table = f"s3://{BUCKET}/{FOLDER}/{name}", f"govtune.raw.{name}"
     with short_lived_workspace(cloud, tmp_path_factory.mktemp("short"), LIFE_SECONDS) as made:
         door = made.door()
         rows = pa.table({"part": pa.array(range(FILES), pa.int64()), "x": pa.array(range(FILES), pa.int64())})
