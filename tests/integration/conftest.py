@@ -16,6 +16,7 @@ from databricks.sdk import WorkspaceClient
 
 from tests.conftest import ROOT, Cloud
 from tests.integration.backfill import RESULT, Run
+from tests.integration.process_list import ProcessList
 
 CONFIGS = Path(__file__).parent / "configs"
 YEARS = ("2023", "2024")
@@ -87,9 +88,16 @@ def project(cloud: Cloud) -> Project:
 
 
 @pytest.fixture(scope="session")
-def materialized(project: Project) -> subprocess.CompletedProcess[str]:
+def process_list() -> ProcessList:
+    """What the process list showed while the path was materialized."""
+    return ProcessList()
+
+
+@pytest.fixture(scope="session")
+def materialized(project: Project, process_list: ProcessList) -> subprocess.CompletedProcess[str]:
     """Both fiscal years from filings to a registered model."""
-    return project.demo("--years", ",".join(YEARS))
+    with process_list.watched():
+        return project.demo("--years", ",".join(YEARS))
 
 
 @pytest.fixture
