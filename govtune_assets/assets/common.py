@@ -62,9 +62,9 @@ def counts_table(title: str, counts: Mapping[str, int]) -> dg.MarkdownMetadataVa
 
 def access_table(credentials: Sequence[Mapping[str, str]]) -> dg.MarkdownMetadataValue:
     """Who asked the catalog for what, and until when: one row a vended credential, no secret."""
-    columns = ("principal", "securable", "operation", "expires_at")
+    columns = ("principal", "securable", "operation", "credential_id", "expires_at")
     rows = [[credential[column] for column in columns] for credential in credentials]
-    return dg.MetadataValue.md(markdown.table(["principal", "securable", "operation", "expires"], rows))
+    return dg.MetadataValue.md(markdown.table(["principal", "securable", "operation", "credential", "expires"], rows))
 
 
 def job_report(completed: PipesClientCompletedInvocation) -> tuple[dict[str, Any], str]:
