@@ -119,27 +119,30 @@ def check(document: bytes, form: str, *, twice: bool) -> Section:
 
 
 def main() -> None:
-    """Answer documents until there are no more."""
+    """Answer documents until there are no more; nothing of one is kept while the next is read."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     while (mode := _part(sys.stdin.buffer)) is not None:
-        form, document = _part(sys.stdin.buffer), _part(sys.stdin.buffer)
-        assert form is not None
-        assert document is not None
-        before = time.process_time()
-        try:
-            section = check(document, form.decode(), twice=mode == b"twice")
-        except Exception as error:
-            answer: dict[str, object] = {"broken": f"{type(error).__name__}: {error}"}
-        else:
-            answer = {
-                "status": section.status.value,
-                "evidence": section.evidence,
-                "characters": len(section.text or ""),
-                "risk_factors": len(section.risk_factors),
-                "cpu_seconds": time.process_time() - before,
-                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            }
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(_answer(twice=mode == b"twice")), flush=True)
+
+
+def _answer(*, twice: bool) -> dict[str, object]:
+    """Read a form and a document, and extract it."""
+    form, document = _part(sys.stdin.buffer), _part(sys.stdin.buffer)
+    assert form is not None
+    assert document is not None
+    before = time.process_time()
+    try:
+        section = check(document, form.decode(), twice=twice)
+    except Exception as error:
+        return {"broken": f"{type(error).__name__}: {error}"}
+    return {
+        "status": section.status.value,
+        "evidence": section.evidence,
+        "characters": len(section.text or ""),
+        "risk_factors": len(section.risk_factors),
+        "cpu_seconds": time.process_time() - before,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def _part(stream: BinaryIO) -> bytes | None:
