@@ -18,6 +18,8 @@ from unitydoor.vending import Grant, parse_grant
 
 API = "/api/2.1/unity-catalog"
 _MAX_PAGES = 1000
+_OF_FILES = frozenset({"EXTERNAL", "MANAGED"})
+_FORMATS = frozenset({"DELTA"})
 _OBJECT_PATHS = {
     "CATALOG": "catalogs",
     "SCHEMA": "schemas",
@@ -91,20 +93,19 @@ class Catalog:
     def vend_table(self, full_name: str, operation: str) -> Grant:
         """A credential for one table; `operation` is READ or READ_WRITE.
 
+        A managed table is read as any other; the catalog alone writes it.
+
         Raises:
-            Refused: names the missing privileges. Also for a table with a row filter or column mask, of which
-                no credential can be vended: its files hold what the filter hides.
+            Refused: names the missing privileges. Also for what no credential serves: a table with a row filter or
+                column mask, whose files hold what the filter hides; a view; files that are not Delta.
             NotFound: the table does not exist, or is hidden from the principal.
         """
         needs = privileges.for_table(full_name, operation)
         answer = self._ask("GET", f"{API}/tables/{_segment(full_name)}")
-        table = _table(self._must(answer, full_name, operation, needs))
-        if table.filtered_by:
-            reason = (
-                f"The table has {table.filtered_by}: files cannot be filtered, so no credential "
-                "of it is given out. Publish an unfiltered table for this use."
-            )
+        described = self._must(answer, full_name, operation, needs)
+        if reason := _not_by_files(described, operation):
             raise self._refused(full_name, operation, reason=reason)
+        table = _table(described)
         answer = self._ask(
             "POST", f"{API}/temporary-table-credentials", {"table_id": table.table_id, "operation": operation}
         )
@@ -289,6 +290,24 @@ def _table(body: Mapping[str, Any]) -> Table:
         owner=str(body.get("owner", "")),
         filtered_by=_filter_of(body),
     )
+
+
+def _not_by_files(body: Mapping[str, Any], operation: str) -> str:
+    """Why a table cannot be used through its files, or ""."""
+    kind, form = str(body.get("table_type") or "EXTERNAL"), str(body.get("data_source_format") or "DELTA")
+    if filtered_by := _filter_of(body):
+        return (
+            f"The table has {filtered_by}: files cannot be filtered, so no credential "
+            "of it is given out. Publish an unfiltered table for this use."
+        )
+    if kind not in _OF_FILES:
+        what = kind.lower().replace("_", " ") + ("" if kind.endswith(("VIEW", "TABLE")) else " table")
+        return f"It is a {what}, which has no files to read. Publish it as a Delta table."
+    if form not in _FORMATS:
+        return f"Its files are {form}, and only Delta is read here. Publish it as a Delta table."
+    if kind == "MANAGED" and operation != "READ":
+        return "It is a managed table, whose files only Databricks writes. Write to an external table instead."
+    return ""
 
 
 def _filter_of(body: Mapping[str, Any]) -> str:

@@ -292,3 +292,38 @@ def test_unsafe_addresses(host: str) -> None:
     with pytest.raises(ValueError, match="address") as raised:
         normalize_host(host)
     assert "pw" not in str(raised.value)
+
+
+VENDING = "/api/2.1/unity-catalog/temporary-table-credentials"
+
+
+@pytest.mark.parametrize(
+    ("described", "operation", "reason"),
+    [
+        ({"table_type": "VIEW", "storage_location": None}, "READ", "It is a view, which has no files"),
+        ({"table_type": "MATERIALIZED_VIEW"}, "READ", "It is a materialized view, which has no files"),
+        ({"table_type": "FOREIGN"}, "READ", "It is a foreign table, which has no files"),
+        ({"data_source_format": "ICEBERG"}, "READ", "Its files are ICEBERG, and only Delta is read"),
+        ({"table_type": "MANAGED"}, "READ_WRITE", "It is a managed table, whose files only Databricks writes"),
+        ({"row_filter": {"function_name": "c.s.mine"}}, "READ", "The table has the row filter c.s.mine"),
+        ({"columns": [{"name": "x", "mask": {"function_name": "f"}}]}, "READ", "The table has a mask on its column x"),
+        (
+            {"table_type": "MANAGED", "row_filter": {"function_name": "c.s.mine"}},
+            "READ",
+            "The table has the row filter c.s.mine",
+        ),
+    ],
+)
+def test_what_no_credential_serves_is_refused_by_name(
+    script: Script, described: dict[str, Any], operation: str, reason: str
+) -> None:
+    script.replies[f"{TABLES}c.s.t"] = [(200, {**TABLE, **described})]
+    with pytest.raises(Refused) as raised:
+        door(script).vend_table("c.s.t", operation)
+    assert f"{operation} on c.s.t.\n{reason}" in str(raised.value)
+    assert script.count(VENDING) == 0
+
+
+def test_a_managed_table_is_read(script: Script) -> None:
+    script.replies[f"{TABLES}c.s.t"] = [(200, {**TABLE, "table_type": "MANAGED", "data_source_format": "DELTA"})]
+    assert door(script).vend_table("c.s.t", "READ").access_key_id == "ASIA1"
