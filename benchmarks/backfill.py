@@ -17,6 +17,7 @@ from benchmarks.folder_store import FolderStore
 from govtune_assets.edgar import EdgarSource, Progress, collect
 from govtune_assets.extraction.atomic import write_atomically
 from govtune_assets.raw_zone import RawZone
+from localcloud.process import die_with_parent
 
 BUCKET = "lake"
 _SAY_EVERY = 10.0  # seconds
@@ -24,13 +25,16 @@ _SAY_EVERY = 10.0  # seconds
 
 @dataclass(frozen=True)
 class Job:
-    """`source` is an EdgarSource as JSON; `out` gets the objects and, with `delta`, the table."""
+    """`source` is an EdgarSource as JSON, `universe` words of `parse_universe`; `out` gets objects and, with `delta`,
+    the table.
+    """
 
     source: dict[str, Any]
     years: list[int]
     out: str
     report: str
     delta: bool
+    universe: tuple[str, ...] = ("served",)
 
     def write(self, path: Path) -> Path:
         """Keep the job for the process."""
@@ -40,6 +44,7 @@ class Job:
 
 def main() -> None:
     """Do the job that the first argument names."""
+    die_with_parent()
     job = Job(**json.loads(Path(sys.argv[1]).read_text()))
     out = Path(job.out)
     print("started", flush=True)
@@ -48,7 +53,7 @@ def main() -> None:
 
 
 def _year(job: Job, year: int, out: Path) -> dict[str, Any]:
-    collection = collect(EdgarSource.model_validate(job.source), year, on_progress=_Talk(year))
+    collection = collect(EdgarSource.model_validate(job.source), year, job.universe, _Talk(year))
     collected = time.monotonic()
     zone = RawZone(FolderStore(out), BUCKET)
     size = zone.replace_year(year, collection.records)

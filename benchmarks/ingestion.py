@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.backfill import Job
 from benchmarks.crash_loop import Loop, Outcome, crash_loop
 from benchmarks.processes import Answer, Memory, Replica, replica, start_backfill
+from govtune_assets.edgar import companies_in_folder
 from localcloud.edgar.scale.corpus import DEFAULT_COMPANIES, ScaleOptions, write_corpus
 
 YEARS = (2023, 2024)
@@ -96,7 +97,9 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 
 def _backfill(options: argparse.Namespace, scratch: Path, served: Replica) -> dict[str, Any]:
     source = _source(served, options.rate) | {"cache_dir": str(scratch / "cache")}
-    job = Job(source, list(YEARS), str(scratch / "lake"), str(scratch / "report.json"), delta=True)
+    # A recorded folder lists all companies of the SEC and holds the filings of a few.
+    universe = companies_in_folder(options.recorded) if options.recorded else ("served",)
+    job = Job(source, list(YEARS), str(scratch / "lake"), str(scratch / "report.json"), delta=True, universe=universe)
     first = _run(job, scratch, served)
     again = _run(job, scratch, served)
     result = _figures(first, options.rate) | {
