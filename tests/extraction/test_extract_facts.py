@@ -40,6 +40,7 @@ def test_tagged_facts_are_read_from_the_tree() -> None:
         amendment=False,
         trading_symbols=("LMP", "LMP.B"),
         source="inline_xbrl",
+        period_source="inline_xbrl",
     )
 
 
