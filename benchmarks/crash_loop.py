@@ -73,26 +73,33 @@ def crash_loop(loop: Loop, served: Replica) -> Outcome:
 
 
 def _kill(loop: Loop, served: Replica, undisturbed_seconds: float) -> list[int]:
-    """Kill run after run; the numbers of documents that were in the cache at each kill."""
+    """Kill run after run; the numbers of documents that were in the cache at each kill.
+
+    The first runs are killed early, the last ones at any moment up to the end, also while objects are written.
+    """
     chance = random.Random(loop.seed)
     job = loop.job("disturbed", "cache")
     committed: list[int] = []
     before: set[str] = set()
+    whole_run = undisturbed_seconds
     while len(committed) < loop.kills:
         since = time.time()
         process = start_backfill(job, loop.folder / "job.json")
+        began = time.monotonic()
+        killed = False
         try:
-            process.wait(chance.uniform(0, 2 * undisturbed_seconds / loop.kills))
+            process.wait(chance.uniform(0, min(whole_run, undisturbed_seconds * (len(committed) + 1) / loop.kills)))
+            whole_run = time.monotonic() - began  # it went through: the next ones find everything in the cache
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            committed.append(-1)
+            killed = True
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
         _check_not_asked_again(served, since, before)
         before = _committed(Path(job.source["cache_dir"]))
-        if committed and committed[-1] < 0:
-            committed[-1] = len(before)
+        if killed:
+            committed.append(len(before))
     return committed
 
 
