@@ -96,7 +96,11 @@ class Delivery:
         # Named by the first event: what a crash left undelivered or unmarked is written to the same object again.
         name = f"workspaceId={self._workspace_id}/date={day}/auditlogs_{rows[0]['event_id']:012d}.json"
         self._s3.put_object(Bucket=self._bucket, Key=f"{self._prefix}/{name}", Body="\n".join(lines).encode())
-        self._mark.write_text(str(rows[-1]["event_id"]))
+        part = self._mark.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        part.write_text(str(rows[-1]["event_id"]))
+        part.replace(self._mark)
 
 
 def _day(row: Row) -> str:
