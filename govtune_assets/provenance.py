@@ -98,8 +98,3 @@ def digest_of_record(record: Mapping[str, Any]) -> str:
 def digest_of_digests(digests: Iterable[str]) -> str:
     """Digest of a set of records, from theirs: their order does not matter."""
     return digest(sorted(digests))
-
-
-def digest_of_records(records: Iterable[Mapping[str, Any]]) -> str:
-    """Digest of filing records by content: order and time of retrieval do not matter."""
-    return digest_of_digests(map(digest_of_record, records))

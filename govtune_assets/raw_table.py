@@ -1,6 +1,6 @@
 """The table `raw.risk_factors`: its columns, and rows out of the raw zone's records."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -47,17 +47,19 @@ class MalformedRecord(ValueError):
     """A JSON object of the raw zone does not have the columns' shape."""
 
 
-def arrow_table(records: Sequence[dict[str, Any]]) -> pa.Table:
+def arrow_table(records: Iterable[dict[str, Any]]) -> pa.Table:
     """The records as rows of the table, one a filing, in the order of accession numbers.
+
+    A record becomes a row as it comes, so that a year's texts are in memory once, as Arrow's bytes.
 
     Raises:
         MalformedRecord: names the filing and the column.
     """
-    rows = sorted((_row(record) for record in records), key=lambda row: str(row["accession_number"]))
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    rows = sorted(((str(record.get("accession_number")), _row(record)) for record in records), key=lambda row: row[0])
+    return pa.Table.from_batches([row for _, row in rows], SCHEMA)
 
 
-def _row(record: dict[str, Any]) -> dict[str, Any]:
+def _row(record: dict[str, Any]) -> pa.RecordBatch:
     filing = record.get("accession_number", "without accession number")
     missing = [name for name, _, _ in COLUMNS if name not in record]
     if missing:
@@ -67,10 +69,9 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
         row["filing_date"] = _date(row["filing_date"])
         row["period_end"] = _date(row["period_end"])
         row["retrieved_at"] = datetime.fromisoformat(row["retrieved_at"])
-        pa.array([row], type=pa.struct(list(SCHEMA)))
+        return pa.RecordBatch.from_pylist([row], SCHEMA)
     except (TypeError, ValueError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise MalformedRecord(f"raw filing {filing} has a value of the wrong kind: {error}") from error
-    return row
 
 
 def _date(value: str | None) -> date | None:

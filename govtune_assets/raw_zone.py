@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from govtune_assets.keys import RAW_JSON_PREFIX, filing_object_key, report_object_key
 
@@ -21,6 +21,7 @@ BATCH = 8 * REQUESTS_AT_ONCE
 """Filings held in memory at once."""
 
 Record = Mapping[str, Any]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ class RawZone:
         self._put(key, _encode(report))
         return f"s3://{self.bucket}/{key}"
 
-    def read_year(self, fiscal_year: int) -> list[dict[str, Any]]:
-        """The year's records in the order of their keys."""
+    def read_year(self, fiscal_year: int) -> Iterator[dict[str, Any]]:
+        """The year's records in the order of their keys, a batch in memory at a time."""
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            return list(pool.map(self._get, self._keys(fiscal_year)))
+            for keys in _batches(self._keys(fiscal_year), BATCH):
+                yield from pool.map(self._get, keys)
 
     def _put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
@@ -92,7 +94,7 @@ def _encode(record: Record) -> bytes:
     return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode()
 
 
-def _batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    remaining = iter(records)
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch

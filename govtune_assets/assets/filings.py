@@ -1,7 +1,7 @@
 """From EDGAR to the raw table: `raw_filings` (JSON objects) and `raw/risk_factors` (an external Delta table)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -138,14 +138,16 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
         _require_gates(context)
         door = unity_catalog.door("loader")
         source = door.vend_path(f"s3://{settings.lake_bucket}/{RAW_JSON_PREFIX}", "PATH_READ")
-        records = RawZone(source.session(settings.region).client("s3"), settings.lake_bucket).read_year(year)
-        version = provenance.digest_of_records(records)
+        zone = RawZone(source.session(settings.region).client("s3"), settings.lake_bucket)
+        digests: list[str] = []
+        rows = arrow_table(_noting(digests, zone.read_year(year)))
+        version = provenance.digest_of_digests(digests)
         _refuse_changed_objects(context, version)
-        grants, delta_version, size = _write_year(door, settings, name, location, year, arrow_table(records))
+        grants, delta_version, size = _write_year(door, settings, name, location, year, rows)
         accesses = [grant.record() for grant in (source, *grants)]
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(name=name, location=location, rows=len(records), size_bytes=size),
+                **table_metadata(name=name, location=location, rows=len(digests), size_bytes=size),
                 "delta_version": delta_version,
                 "Access": access_table(accesses),
                 "credentials": dg.MetadataValue.json(accesses),
@@ -154,6 +156,13 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return raw_risk_factors
+
+
+def _noting(digests: list[str], records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The records as they come, the digest of each added to `digests`."""
+    for record in records:
+        digests.append(provenance.digest_of_record(record))
+        yield record
 
 
 def _require_gates(context: dg.AssetExecutionContext) -> None:

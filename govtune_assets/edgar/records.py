@@ -113,8 +113,10 @@ class FilingRecord:
         return self.filing.form_type
 
     def to_json(self) -> dict[str, object]:
-        """The JSON object of a filing, with the columns of the table of risk factors as keys.
+        """The JSON object of a filing: the columns of the table of risk factors as keys, and what the table leaves out.
 
+        That is `evidence`, why the status is what it is, and for each risk factor where its headings stand in the
+        text, as [start, end] or null. Its bodies' `start` and `end` are offsets into the same text.
         Raises OSError where the cache folder was removed meanwhile.
         """
         section = json.loads(self.section_path.read_bytes())["section"] if self.section_path else {}
@@ -126,8 +128,10 @@ class FilingRecord:
                 "body": text[start:end],
                 "start": start,
                 "end": end,
+                "group_span": group_span,
+                "subcaption_span": subcaption_span,
             }
-            for group, subcaption, start, end in section.get("risk_factors", ())
+            for group, subcaption, start, end, group_span, subcaption_span in section.get("risk_factors", ())
         ]
         filing = self.filing
         return {
@@ -143,6 +147,7 @@ class FilingRecord:
             "source_url": filing.url,
             "document_sha256": self.document_sha256,
             "status": self.status,
+            "evidence": section.get("evidence"),
             "risk_factor_text": section.get("text"),
             "risk_factors": factors,
             "summary": section.get("summary"),

@@ -126,7 +126,9 @@ def run(document: Path, sha256: str, form_type: str, cache_dir: Path) -> Extract
             "status": section.status.value,
             "evidence": section.evidence,
             "text": section.text,
-            "risk_factors": [(f.group, f.subcaption, f.start, f.end) for f in section.risk_factors],
+            "risk_factors": [
+                (f.group, f.subcaption, f.start, f.end, f.group_span, f.subcaption_span) for f in section.risk_factors
+            ],
             "summary": section.summary,
         },
         "facts": facts.to_json(),

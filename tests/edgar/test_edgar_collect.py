@@ -28,7 +28,7 @@ from .conftest import Folder, Replica, document
 KEYS = {
     "cik", "ticker", "entity_name", "form_type", "fiscal_year", "fiscal_quarter", "accession_number", "filing_date",
     "period_end", "source_url", "document_sha256", "status", "risk_factor_text", "risk_factors", "summary",
-    "extractor_version", "retrieved_at",
+    "extractor_version", "retrieved_at", "evidence",
 }  # fmt: skip
 
 BAD_WORKER = "tests.edgar.bad_worker"
@@ -60,8 +60,11 @@ def test_a_record_has_the_columns_of_the_table(folder: Folder, replica: Start, s
             "body": "People buy lamps when they move, and fewer people move in a downturn.",
             "start": len(text) + 1,
             "end": len(str(first["risk_factor_text"])),
+            "group_span": None,
+            "subcaption_span": [0, len(text)],
         }
     ]
+    assert first["evidence"]
     assert first["cik"] == "0000000320"
     assert first["ticker"] == "LMP"
     assert first["entity_name"] == "LAMP MAKERS INC"

@@ -114,7 +114,7 @@ def test_the_pass_that_writes_counts_and_digests() -> None:
     assert list(tally.watch([full, pointer])) == [full, pointer]
     assert tally.risk_factors == 2
     assert tally.captioned_share == (16 + 23) / len(text)
-    assert tally.data_version == provenance.digest_of_records([pointer, full])
+    assert tally.data_version == provenance.digest_of_digests(map(provenance.digest_of_record, [pointer, full]))
 
 
 def test_figures_are_numbers_that_hold_without_any_download() -> None:

@@ -1,6 +1,7 @@
 """Rows of the raw table out of the raw zone's records."""
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,10 @@ RECORD = {
     "document_sha256": "0" * 64,
     "status": "full",
     "risk_factor_text": "Heading. Body.",
-    "risk_factors": [{"group": None, "subcaption": "Heading.", "body": "Body.", "start": 9, "end": 14}],
+    "risk_factors": [
+        {"group": None, "subcaption": "Heading.", "body": "Body.", "start": 9, "end": 14, "subcaption_span": [0, 8]}
+    ],
+    "evidence": "of the JSON object only",
     "summary": None,
     "extractor_version": "1",
     "retrieved_at": "2025-02-02T00:00:00Z",
@@ -72,5 +76,9 @@ def test_object_keys_follow_the_partition_layout() -> None:
 def test_the_digest_is_about_content_not_order_or_time() -> None:
     other = {**copy.deepcopy(RECORD), "accession_number": "0009900001-25-000002"}
     again = {**RECORD, "retrieved_at": "2026-01-01T00:00:00Z"}
-    assert provenance.digest_of_records([RECORD, other]) == provenance.digest_of_records([other, again])
-    assert provenance.digest_of_records([RECORD]) != provenance.digest_of_records([{**RECORD, "status": "absent"}])
+    assert _digest(RECORD, other) == _digest(other, again)
+    assert _digest(RECORD) != _digest({**RECORD, "status": "absent"})
+
+
+def _digest(*records: dict[str, Any]) -> str:
+    return provenance.digest_of_digests(map(provenance.digest_of_record, records))
