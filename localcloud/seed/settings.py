@@ -32,6 +32,7 @@ SIZES = {
 USER_CHOICES = frozenset(SIZES) | {
     "GOVTUNE_UNIVERSE",
     "GOVTUNE_INCLUDE_AMENDMENTS",
+    "GOVTUNE_MINIMUM_COVERAGE",
     "GOVTUNE_EDGAR_REQUESTS_PER_SECOND",
     "GOVTUNE_EDGAR_USER_AGENT",
 }
@@ -76,6 +77,8 @@ def product_settings(
         "GOVTUNE_EDGAR_CACHE": str(layout.service("edgar") / corpus.cache_name(edgar)),
         **({} if live else {"GOVTUNE_EDGAR_REQUESTS_PER_SECOND": "50"}),
         **({} if live else {"GOVTUNE_UNIVERSE": ",".join(corpus.served_companies(edgar)) or "served"}),
+        # A folder of recorded filings holds some of those that its submissions files list: the rest is not missing.
+        **({"GOVTUNE_MINIMUM_COVERAGE": "0"} if edgar.kind == "folder" else {}),
         **SIZES,
     }
 

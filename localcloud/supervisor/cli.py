@@ -32,6 +32,10 @@ DOWN_SECONDS = 120.0
 READY_SECONDS = 600.0
 POLL_SECONDS = 0.2
 STAND_INS = "These are local stand-ins for AWS, Databricks and EDGAR; nothing here leaves this machine."
+PARTIAL = (
+    "A folder holds a part of the filings that its submissions files list: the gate on coverage asks for none of them "
+    "(GOVTUNE_MINIMUM_COVERAGE=0), missing ones are named on each year."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -241,6 +245,8 @@ def _print_table(record: Instance | None) -> bool:
         health = "ok" if healthy[each.name] else "no answer"
         _print(f"{each.name:<12}{each.url:<26}{each.pid:>8}  {health:<12}{each.what}")
     _print(f"Filings: {record.edgar}. Supervisor: process {record.pid}. {STAND_INS}")
+    if Path(record.edgar).is_dir():
+        _print(PARTIAL)
     _print(POSTURE)
     return all(healthy.values())
 

@@ -44,7 +44,7 @@ def test_every_read_of_the_whole_path_was_granted(instance: dg.DagsterInstance, 
 @pytest.mark.parametrize(
     ("key", "partition", "principal", "grants", "place"),
     [
-        (RAW_TABLE, "2023", "loader", {"PATH_READ", "PATH_CREATE_TABLE"}, "raw/risk_factors/form_type="),
+        (RAW_TABLE, "2023", "loader", {"PATH_READ"}, "raw/risk_factors/form_type="),
         (EXAMPLES, "2024", "curator", {"READ", "READ_WRITE"}, "raw/delta/risk_factors/"),
         (adapter_key("quick"), None, "trainer", {"READ"}, "curated/delta/training_snapshot/"),
     ],

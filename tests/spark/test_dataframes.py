@@ -192,7 +192,7 @@ def test_training_finds_the_same_root_over_the_same_columns(made: Made) -> None:
     folder, version = made.folder / SNAPSHOT, made.snapshot.metadata["delta_version"]
     there = [field.name for field in DeltaTable(folder, version=version).schema().fields]
     assert tuple(there) == tuple(schemas.SNAPSHOT.names) == data.COLUMNS
-    rows = data.read_snapshot(str(folder), version, {}, root=made.snapshot.metadata["merkle_root"])
+    rows = data.read_snapshot(str(folder), version, dict, root=made.snapshot.metadata["merkle_root"])
     assert len(rows) == made.snapshot.metadata["rows"]
 
 

@@ -27,11 +27,14 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ui(
     project: Project, materialized: subprocess.CompletedProcess[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Address of `dagster dev` on the state that the whole path left."""
+    """Address of `dagster dev` on the state that the whole path left.
+
+    It ends with its module: its daemon would take up the backfills that other tests launch on the same instance.
+    """
     assert materialized.returncode == 0, materialized.stdout[-3000:] + materialized.stderr[-3000:]
     port = free_ports(1)[0]
     log = tmp_path_factory.mktemp("ui") / "dagster.log"

@@ -49,6 +49,8 @@ def test_a_local_source_is_taken_whole_and_the_sec_is_not(text: str, universe: s
         Layout(tmp_path / "state"), Ports.from_environment({}), source, AwsAccount("key", "application"), {}
     )
     assert seeded.get("GOVTUNE_UNIVERSE") == universe
+    # Recorded filings are a part of those that their submissions files list.
+    assert seeded.get("GOVTUNE_MINIMUM_COVERAGE") == ("0" if text == "folder" else None)
 
 
 def test_an_empty_variable_chooses_nothing() -> None:
