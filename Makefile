@@ -67,11 +67,11 @@ fast: lint types ## lint, types and the tests that start no cloud: one turn of t
 	@$(RUN) -m pytest -q -x -n 2 -m '$(UNIT)' tests --ignore=tests/train
 
 verify: environments payloads ## the long proofs: property tests at length, twenty kills, recorded filings and their truth
+	@test -f '$(FILINGS)/truth.json' || { echo "verify: no recorded filings with truth.json in $(FILINGS);" \
+		"name their folder: make verify FILINGS=FOLDER" >&2; exit 1; }
 	@$(RUN) -m pytest -q --hypothesis-profile=thorough --timeout=3600 $(PROPERTIES)
 	@echo "verify: a backfill that is killed twenty times"
 	@$(RUN) -m benchmarks.ingestion --no-backfill --kills 20
-	@test -f '$(FILINGS)/truth.json' || { echo "verify: no recorded filings with truth.json in $(FILINGS);" \
-		"name their folder: make verify FILINGS=FOLDER" >&2; exit 1; }
 	@PYTHONPATH=. $(RUN) benchmarks/extraction.py '$(FILINGS)'
 
 screenshots: doctor-test environments payloads ## take the pictures of docs/images anew
