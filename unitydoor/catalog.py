@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from unitydoor import privileges
 from unitydoor.columns import Column
-from unitydoor.privileges import ExternalAccessDisabled, Refused, Requirement
+from unitydoor.privileges import Effective, ExternalAccessDisabled, Refused, Requirement
 from unitydoor.secrets import ServicePrincipal
 from unitydoor.transport import Answer, CatalogError, NotFound, Transport, error_of
 from unitydoor.vending import Grant, parse_grant
@@ -159,19 +159,18 @@ class Catalog:
         return _table(self._must(answer, full_name, "to register the table", ()))
 
     def effective_privileges(self, securable_type: str, name: str) -> frozenset[str] | None:
-        """Privileges, spelled with spaces, that the principal holds; None when the catalog will not tell."""
-        kind, client_id = _segment(securable_type.lower().replace(" ", "_")), self.principal.client_id
-        query = urllib.parse.urlencode({"principal": client_id})
+        """Privileges, spelled with spaces, that the principal holds, inherited ones and those of its groups included;
+        None when the catalog will not tell."""
+        held = self._effective(securable_type, name)
+        return None if held is None else frozenset(entry.privilege for entry in held)
+
+    def _effective(self, securable_type: str, name: str) -> tuple[Effective, ...] | None:
+        kind = _segment(securable_type.lower().replace(" ", "_"))
+        query = urllib.parse.urlencode({"principal": self.principal.client_id})
         answer = self._ask("GET", f"{API}/effective-permissions/{kind}/{_segment(name)}?{query}")
         if answer.status != http.HTTPStatus.OK:
             return None
-        held = {
-            str(entry.get("privilege", "")).replace("_", " ")
-            for assignment in answer.body.get("privilege_assignments", [])
-            if assignment.get("principal") == client_id
-            for entry in assignment.get("privileges", [])
-        }
-        return frozenset(held)
+        return privileges.effective_of(answer.body.get("privilege_assignments", []))
 
     def _grant(self, body: Mapping[str, Any], securable: str, operation: str) -> Grant:
         return parse_grant(body, principal=self.principal.client_id, securable=securable, operation=operation)
@@ -225,23 +224,29 @@ class Catalog:
         untold: list[Requirement] = []
         for securable_type, name in dict.fromkeys((need.securable_type, need.name) for need in needs):
             asked = [need for need in needs if (need.securable_type, need.name) == (securable_type, name)]
-            held = self.effective_privileges(securable_type, name) if name else None
+            held = self._effective(securable_type, name) if name else None
             if held is None:
                 untold += asked
                 continue
-            owned = "ALL PRIVILEGES" in held or self._owns(securable_type, name)
-            lacking = [need for need in asked if need.privilege not in held]
-            missing += [need for need in lacking if not (owned and privileges.implied_by_ownership(need.privilege))]
+            missing += [need for need in asked if not self._has(need, held)]
         said = str(answer.body.get("message") or "")[:500]
         reason = "" if missing or untold else f"The catalog says: {said}"
         return self._refused(securable, operation, missing=missing, needs=untold, reason=reason)
 
-    def _owns(self, securable_type: str, name: str) -> bool:
+    def _has(self, need: Requirement, held: Sequence[Effective]) -> bool:
+        """Whether a grant or ownership gives what is needed; the owner is asked for only where no grant does."""
+        mine = self.principal.client_id
+        return bool(
+            privileges.given_by(need, mine, held, "")
+            or privileges.given_by(need, mine, held, self._owner(need.securable_type, need.name))
+        )
+
+    def _owner(self, securable_type: str, name: str) -> str:
         path = _OBJECT_PATHS.get(securable_type)
         if path is None:
-            return False
+            return ""
         answer = self._ask("GET", f"{API}/{path}/{_segment(name)}")
-        return answer.status == http.HTTPStatus.OK and answer.body.get("owner") == self.principal.client_id
+        return str(answer.body.get("owner", "")) if answer.status == http.HTTPStatus.OK else ""
 
     def _external_access_is_off(self) -> bool:
         answer = self._ask("GET", f"{API}/metastore_summary")
@@ -249,13 +254,8 @@ class Catalog:
 
     def _location_of(self, url: str) -> str:
         """Name of the narrowest external location over `url` that the principal can see, or ""."""
-        wanted = url.rstrip("/") + "/"
-        covering = [
-            (len(str(entry.get("url", ""))), str(entry.get("name", "")))
-            for entry in self._pages(f"{API}/external-locations", "external_locations")
-            if wanted.startswith(str(entry.get("url", "")).rstrip("/") + "/")
-        ]
-        return max(covering, default=(0, ""))[1]
+        listed = self._pages(f"{API}/external-locations", "external_locations")
+        return privileges.narrowest(url, {str(entry.get("name", "")): str(entry.get("url", "")) for entry in listed})
 
     def _pages(self, path: str, key: str) -> Iterable[Mapping[str, Any]]:
         """Entries of a listing, page by page; nothing when the catalog will not list."""

@@ -155,6 +155,17 @@ def implied_by_ownership(privilege: str) -> bool:
     return privilege not in _EXTERNAL_USE
 
 
+def narrowest(url: str, locations: Mapping[str, str]) -> str:
+    """Name of the narrowest of the locations (name to address) that covers `url`, or ""."""
+    covering = [(len(at), name) for name, at in locations.items() if covers(at, url)]
+    return max(covering, default=(0, ""))[1]
+
+
+def covers(location: str, url: str) -> bool:
+    """Whether an address is another one or lies under it, by whole segments of the path."""
+    return f"{url.rstrip('/')}/".startswith(f"{location.rstrip('/')}/")
+
+
 def usage(full_name: str) -> tuple[Requirement, ...]:
     """What it takes to reach an object of three parts."""
     catalog, schema, _ = split_name(full_name)

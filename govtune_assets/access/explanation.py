@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from govtune_assets.access.facts import Absent, Facts, Untold, narrowest
+from govtune_assets.access.facts import Absent, Facts, Untold
 from unitydoor import privileges
-from unitydoor.privileges import EXTERNAL_ACTIONS, PATH_ACTIONS, Action, Requirement
+from unitydoor.privileges import EXTERNAL_ACTIONS, PATH_ACTIONS, Action, Requirement, narrowest
 
 EXTERNAL_ACCESS = "external data access"
 

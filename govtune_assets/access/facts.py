@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from unitydoor.privileges import Effective, Requirement, effective_of
+from unitydoor.privileges import Effective, Requirement, effective_of, narrowest
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -168,13 +168,6 @@ class Facts:
         except NotFound as error:
             raise Absent(str(error)) from error
         return dict(answer)
-
-
-def narrowest(url: str, locations: Mapping[str, str]) -> str:
-    """Name of the narrowest of the locations (name to address) that covers `url` by whole segments, or ""."""
-    wanted = url.rstrip("/") + "/"
-    covering = [(len(at), name) for name, at in locations.items() if wanted.startswith(at.rstrip("/") + "/")]
-    return max(covering, default=(0, ""))[1]
 
 
 def _segment(name: str) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 import pytest
 
 from govtune_assets.access.declaration import Grant, Need, Stage, declared, locations, needs
-from govtune_assets.access.facts import narrowest
 from govtune_assets.definitions import build_defs
 from govtune_assets.settings import Settings
 from train.config import load_all
-from unitydoor.privileges import Action, Requirement, for_action, implied_by_ownership
+from unitydoor.privileges import Action, Requirement, for_action, implied_by_ownership, narrowest
 
 SETTINGS = Settings()
 CONFIGURATIONS = tuple(load_all(SETTINGS.training_configuration_folder).values())

@@ -250,6 +250,20 @@ def test_a_refusal_with_every_privilege_held_repeats_what_the_catalog_said(scrip
     assert (raised.value.missing, raised.value.needs) == ((), ())
 
 
+def test_a_grant_to_a_group_is_not_called_missing(script: Script) -> None:
+    """The service shows a group's grants under the group's name to who is in it."""
+    path = "/api/2.1/unity-catalog/effective-permissions"
+    mine = {"principal": "client-1", "privileges": [{"privilege": "USE_CATALOG"}, {"privilege": "USE_SCHEMA"}]}
+    group = {"principal": "readers", "privileges": [{"privilege": "SELECT"}]}
+    for securable in ("catalog/c", "schema/c.s", "table/c.s.t"):
+        script.replies[f"{path}/{securable}"] = [(200, {"privilege_assignments": [mine, group]})]
+    script.replies["/api/2.1/unity-catalog/temporary-table-credentials"] = [(403, {"message": "no"})]
+    with pytest.raises(Refused) as raised:
+        door(script).vend_table("c.s.t", "READ")
+    assert [need.privilege for need in raised.value.missing] == ["EXTERNAL USE SCHEMA"]
+    assert door(script).effective_privileges("SCHEMA", "c.s") == {"USE CATALOG", "USE SCHEMA", "SELECT"}
+
+
 @pytest.mark.parametrize("ask", [lambda d: d.vend_table("c.s.t", "WRITE"), lambda d: d.vend_path("s3://b/x", "READ")])
 def test_unknown_operations_are_not_sent(script: Script, ask: Callable[[Catalog], object]) -> None:
     with pytest.raises(ValueError, match="unknown operation"):
