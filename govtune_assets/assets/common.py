@@ -77,7 +77,7 @@ def job_report(completed: PipesClientCompletedInvocation) -> tuple[dict[str, Any
     if result.data_version is None or not result.metadata:
         raise dg.Failure(
             "The job ended well but reported no materialization: its payload is older than this orchestrator, "
-            "or its messages could not be written (does the job's role allow s3:PutObject on pipes/*?)."
+            "or its messages could not be written (does the job's role allow s3:PutObject on its prefix of pipes/?)."
         )
     metadata = {name: getattr(value, "value", value) for name, value in result.metadata.items()}
     return metadata, result.data_version.value

@@ -13,7 +13,7 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster_aws.pipes import PipesEMRServerlessClient, PipesS3ContextInjector
 
-from govtune_assets.pipes.messages import PIPES_PREFIX, PrefixedS3MessageReader
+from govtune_assets.pipes.messages import SPARK_PREFIX, PrefixedS3MessageReader
 
 TERMINAL = frozenset({"SUCCESS", "FAILED", "CANCELLED"})
 
@@ -34,11 +34,12 @@ class PipesGovernedSparkClient(PipesEMRServerlessClient):
     """
 
     def __init__(self, *, emr: Any, s3: Any, bucket: str, run_id: str, poll_interval: float):
+        prefix = f"{SPARK_PREFIX}/{run_id}"
         super().__init__(
             client=emr,
-            context_injector=PipesS3ContextInjector(bucket=bucket, client=s3, key_prefix=f"{PIPES_PREFIX}/{run_id}/"),
+            context_injector=PipesS3ContextInjector(bucket=bucket, client=s3, key_prefix=f"{prefix}/"),
             message_reader=PrefixedS3MessageReader(
-                bucket=bucket, client=s3, run_id=run_id, interval=min(poll_interval, 2.0)
+                bucket=bucket, client=s3, prefix=prefix, interval=min(poll_interval, 2.0)
             ),
             poll_interval=poll_interval,
         )

@@ -1,4 +1,4 @@
-"""S3 transport of Pipes messages, kept under one prefix so that a job role needs rights on that prefix only."""
+"""S3 transport of Pipes messages: each kind of job has a prefix, the only one on which its role has rights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,19 +7,21 @@ from typing import Any
 from dagster_aws.pipes import PipesS3MessageReader
 from dagster_pipes import PipesParams
 
-PIPES_PREFIX = "pipes"
-"""Prefix in the work bucket under which contexts and messages live."""
+SPARK_PREFIX = "pipes/spark"
+"""Prefix in the work bucket of contexts and messages of Spark jobs; a training job cannot write there."""
+TRAINING_PREFIX = "pipes/train"
+"""Prefix in the work bucket of contexts and messages of training jobs; a Spark job cannot write there."""
 
 
 class PrefixedS3MessageReader(PipesS3MessageReader):
-    """dagster-aws's reader, with its message folder under `pipes/<run id>/` instead of the bucket's root."""
+    """dagster-aws's reader, with its message folder under a prefix of the job's kind and run instead of the bucket's root."""
 
-    def __init__(self, *, bucket: str, client: Any, run_id: str, interval: float):
+    def __init__(self, *, bucket: str, client: Any, prefix: str, interval: float):
         super().__init__(bucket=bucket, client=client, interval=interval, include_stdio_in_messages=True)
-        self._run_id = run_id
+        self._prefix = prefix
 
     @contextmanager
     def get_params(self) -> Iterator[PipesParams]:
         """The job's transport parameters: bucket, key prefix, and that standard output travels too."""
         with super().get_params() as params:
-            yield {**params, "key_prefix": f"{PIPES_PREFIX}/{self._run_id}/{params['key_prefix']}"}
+            yield {**params, "key_prefix": f"{self._prefix}/{params['key_prefix']}"}

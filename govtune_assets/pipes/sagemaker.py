@@ -17,7 +17,7 @@ from dagster._core.definitions.resource_annotation import TreatAsResourceParam
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 from dagster_aws.pipes import PipesS3ContextInjector
 
-from govtune_assets.pipes.messages import PIPES_PREFIX, PrefixedS3MessageReader
+from govtune_assets.pipes.messages import TRAINING_PREFIX, PrefixedS3MessageReader
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 MAXIMUM_NAME = 63
@@ -91,16 +91,12 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
         Raises:
             TrainingJobFailed: the job failed or was stopped; the message holds FailureReason and the log's tail.
         """
+        prefix = f"{TRAINING_PREFIX}/{context.run.run_id}"
         with open_pipes_session(
             context=context,
-            context_injector=PipesS3ContextInjector(
-                bucket=self._bucket, client=self._s3, key_prefix=f"{PIPES_PREFIX}/{context.run.run_id}/"
-            ),
+            context_injector=PipesS3ContextInjector(bucket=self._bucket, client=self._s3, key_prefix=f"{prefix}/"),
             message_reader=PrefixedS3MessageReader(
-                bucket=self._bucket,
-                client=self._s3,
-                run_id=context.run.run_id,
-                interval=min(self._poll_interval, 2.0),
+                bucket=self._bucket, client=self._s3, prefix=prefix, interval=min(self._poll_interval, 2.0)
             ),
             extras=extras,
         ) as session:

@@ -28,7 +28,8 @@ attempts = {{
     "read": lambda: s3.get_object(Bucket="{LAKE}", Key="{KEY}"),
     "head": lambda: s3.head_object(Bucket="{LAKE}", Key="{KEY}"),
     "write": lambda: s3.put_object(Bucket="{LAKE}", Key="{prefix_of(TABLE)}/planted", Body=b""),
-    "copy": lambda: s3.copy_object(Bucket="govtune-work", Key="pipes/x", CopySource="{LAKE}/{KEY}"),
+    "copy": lambda: s3.copy_object(Bucket="govtune-work", Key="pipes/OWN/x", CopySource="{LAKE}/{KEY}"),
+    "forge": lambda: s3.put_object(Bucket="govtune-work", Key="pipes/OTHER/run/0.json", Body=b"{{}}"),
     "raw": lambda: s3.list_objects_v2(Bucket="{LAKE}", Prefix="raw/risk_factors/"),
     "audit": lambda: s3.list_objects_v2(Bucket="govtune-audit"),
     "role": lambda: boto3.client("sts").assume_role(
@@ -62,6 +63,11 @@ for scheme in ("s3", "s3a"):
 """
 
 
+def probe(text: str, own: str, other: str) -> bytes:
+    """A payload's text for one kind of job: `own` is its folder of messages, `other` that of the other kind."""
+    return text.replace("OWN", own).replace("OTHER", other).encode()
+
+
 @pytest.fixture
 def orchestrator(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """This process as the orchestrator: its AWS user, its settings."""
@@ -79,8 +85,9 @@ def end_of(state: Callable[[], str], running: set[str]) -> str:
 
 
 def test_a_spark_job_reads_nothing_without_a_table(ground: Ground, orchestrator: Settings) -> None:
-    key = f"code/spark/{Payload('attack', (('entry.py', BY_SPARK.encode()),)).digest}/entry.py"
-    boto3.client("s3").put_object(Bucket=orchestrator.work_bucket, Key=key, Body=BY_SPARK.encode())
+    entry = probe(BY_SPARK, "spark", "train")
+    key = f"code/spark/{Payload('attack', (('entry.py', entry),)).digest}/entry.py"
+    boto3.client("s3").put_object(Bucket=orchestrator.work_bucket, Key=key, Body=entry)
     emr = boto3.client("emr-serverless")
     job = {"applicationId": orchestrator.emr_application_id}
     job["jobRunId"] = emr.start_job_run(
@@ -104,7 +111,7 @@ def test_a_spark_job_reads_nothing_without_a_table(ground: Ground, orchestrator:
 
 
 def test_a_training_job_reads_nothing_without_a_table(ground: Ground, orchestrator: Settings) -> None:
-    payload = Payload("attack", (("train.py", BY_ROLE.encode()),))
+    payload = Payload("attack", (("train.py", probe(BY_ROLE, "train", "spark")),))
     key = f"code/train/{payload.digest}/sourcedir.tar.gz"
     boto3.client("s3").put_object(Bucket=orchestrator.work_bucket, Key=key, Body=payload.tar_gz())
     name = f"attack-{time.time_ns()}"

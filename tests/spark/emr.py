@@ -53,7 +53,7 @@ class Emr:
 
     def run(self, extras: Mapping[str, Any], *, submit: str = "") -> Finished:
         """Run one job to its end."""
-        payload, prefix = payloads.spark_payload(), f"pipes/{uuid.uuid4()}"
+        payload, prefix = payloads.spark_payload(), f"pipes/spark/{uuid.uuid4()}"
         archive = payloads.upload(self._s3, self._bucket, payload, "payload.zip", payload.zip())
         entry = dict(payload.files)["spark/entry.py"]
         context = {
