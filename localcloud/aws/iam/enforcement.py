@@ -171,7 +171,7 @@ class Account:
     # --- decision -----------------------------------------------------------------------------------------------
 
     def authorize(self, call: Call, caller: Caller, now: dt.datetime) -> frozenset[str]:
-        """Let `call` through or raise RefusedError with IAM's message.
+        """Let `call` through or raise RefusedError with IAM's message, or for what the account could not keep.
 
         Returns the keys of a DeleteObjects call that the caller may not delete: S3 answers those one by one.
         """
@@ -189,6 +189,7 @@ class Account:
                 refused.add(asked.resource.split(":::", 1)[1].partition("/")[2])
                 continue
             raise access_denied(call, caller.principal, asked, verdict)
+        _refuse_boundary_of_a_user(call)
         return frozenset(refused)
 
     def _verdict(self, demand: Demand, caller: Caller, held: _Held) -> Verdict:
@@ -295,6 +296,14 @@ class Account:
             duration=12 * 3600,
             external_id=None,
         )
+
+
+def _refuse_boundary_of_a_user(call: Call) -> None:
+    """moto keeps permissions boundaries of roles alone; one of a user would be taken and then bound nothing."""
+    bounded = call.action == "iam:CreateUser" and "PermissionsBoundary" in call.params
+    if bounded or call.operation in ("PutUserPermissionsBoundary", "DeleteUserPermissionsBoundary"):
+        text = f"The local AWS does not implement permissions boundaries of users ({call.operation})."
+        raise RefusedError("NotImplemented", text, 501)
 
 
 def _same(expected: str | None, given: str | None) -> bool:

@@ -285,6 +285,23 @@ def test_a_permissions_boundary_narrows_a_role(aws: LocalAws) -> None:
         client.put_object(Bucket="bounded", Key="in/x", Body=b"y")
 
 
+def test_a_boundary_of_a_user_is_refused_by_name(aws: LocalAws) -> None:
+    """The local account keeps none, so it must not say that it did."""
+    iam = aws.client("iam")
+    boundary = iam.create_policy(PolicyName="of-users", PolicyDocument=policy(allow("s3:GetObject")))["Policy"]["Arn"]
+    iam.create_user(UserName="unbounded")
+    for call in (
+        lambda: iam.create_user(UserName="bounded-from-birth", PermissionsBoundary=boundary),
+        lambda: iam.put_user_permissions_boundary(UserName="unbounded", PermissionsBoundary=boundary),
+        lambda: iam.delete_user_permissions_boundary(UserName="unbounded"),
+    ):
+        with pytest.raises(ClientError, match="boundar") as raised:
+            call()
+        assert raised.value.response["Error"]["Code"] == "NotImplemented"
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.get_user(UserName="bounded-from-birth")
+
+
 def test_a_key_policy_decides_whether_identity_policies_count(aws: LocalAws) -> None:
     kms = aws.client("kms")
     whole = policy(allow("kms:*", Principal={"AWS": ROOT}))
