@@ -7,7 +7,7 @@ What is expected stands beside each demand; a row that is decided otherwise is a
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "access-matrix.md"
 ACCOUNT, REGION, NAME = "123456789012", "us-east-1", "govtune"
 ENDPOINT, CONTROL_PLANE = "vpce-0a1b2c3d", "192.0.2.7"
+VPC, SUBNET, GROUP, IMAGE_ACCOUNT = "vpc-0a1b2c3d", "subnet-0a1b2c3d", "sg-0a1b2c3d", "763104351884"
 APPLICATION = f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/00f1abcd"
 CATALOG = "arn:aws:iam::414351767826:role/unity-catalog"
 EXTERNAL_ID = "external-id-of-the-storage-credential"
@@ -109,6 +110,9 @@ class Account:
                 CatalogExternalId=EXTERNAL_ID,
                 AuditDeliveryPrincipalArn="arn:aws:iam::414351767826:role/audit-delivery",
                 AuditDeliveryExternalId="databricks-account",
+                VpcId=VPC,
+                SubnetIds=f"{SUBNET},subnet-0e5f6a7b",
+                SecurityGroupIds=GROUP,
             )
             self.identities = dict(_identities(session.client("iam")))
             kms = session.client("kms")
@@ -181,6 +185,7 @@ def _asks(keys: Mapping[str, str]) -> list[Ask]:
         return f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{name}"
 
     through_s3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
+    customer = {"s3__x_amz_server_side_encryption_customer_algorithm": "AES256"}
     table, neighbour = "lake/raw/risk/part-0.parquet", "lake/raw/risk_factors/part-0.parquet"
     readers, vended = ("unity-catalog", "vended to read", "vended to write"), ("vended to read", "vended to write")
     admin = "administrator"
@@ -203,9 +208,23 @@ def _asks(keys: Mapping[str, str]) -> list[Ask]:
         s3("read an adapter", "GetObject", "work/training/j/model.tar.gz", admin, "dagster", "sagemaker"),
         s3("read stored prompts", "GetObject", "work/prompts/2026/1.json", admin),
         s3("write under AES256", "PutObject", "work/pipes/spark/r/1.json", s3__x_amz_server_side_encryption="AES256"),
+        s3("copy under AES256", "PutObject", "work/training/j/1", s3__x_amz_server_side_encryption="AES256"),
+        *(
+            s3(f"write {what} under a customer's key", "PutObject", place, **customer)
+            for what, place in {
+                "a table": table,
+                "a model": "models/govtune/m/adapter.safetensors",
+                "messages": "work/pipes/spark/r/1.json",
+                "the workspace's log": "audit/databricks/x.json",
+            }.items()
+        ),
         s3("read the record", "GetObject", "audit/AWSLogs/x.json.gz", admin, "dagster"),
         s3("delete the record", "DeleteObject", "audit/AWSLogs/x.json.gz"),
-        s3("deliver the workspace's log", "PutObject", "audit/databricks/x.json", admin, "audit-delivery"),
+        s3("forge the trail", "PutObject", f"audit/AWSLogs/{ACCOUNT}/x.json.gz"),
+        s3("deliver the workspace's log", "PutObject", "audit/databricks/x.json", "audit-delivery"),
+        s3("hand the log to the bucket's owner", "PutObjectAcl", "audit/databricks/x.json", admin, "audit-delivery"),
+        s3("end a delivery half way", "AbortMultipartUpload", "audit/databricks/x.json", admin, "audit-delivery"),
+        s3("deliver elsewhere", "PutObject", "audit/x.json", admin),
         *(
             Ask(
                 f"read {name}'s secret",
@@ -229,9 +248,11 @@ def _asks(keys: Mapping[str, str]) -> list[Ask]:
             frozenset({admin, "dagster", "emr", "sagemaker", "audit-delivery"}),
             through_s3,
         ),
-        Ask("decrypt by hand", "kms:Decrypt", keys["jobs"], frozenset({admin, "sagemaker"})),
+        Ask("decrypt by hand", "kms:Decrypt", keys["jobs"], frozenset({admin})),
+        Ask("decrypt tables by hand", "kms:Decrypt", keys["tables"], frozenset({admin, "unity-catalog"})),
         Ask("run a Spark job", "emr-serverless:StartJobRun", APPLICATION, frozenset({admin, "dagster"})),
         Ask("train", "sagemaker:CreateTrainingJob", arn("sagemaker", "training-job/x"), frozenset({admin, "dagster"})),
+        *_asks_of_training(arn),
         Ask(
             "pass EMR its role",
             "iam:PassRole",
@@ -248,6 +269,49 @@ def _asks(keys: Mapping[str, str]) -> list[Ask]:
         ),
         Ask("change a role", "iam:PutRolePolicy", role("emr"), frozenset({admin})),
         Ask("pass on the catalog's role", "iam:PassRole", role("unity-catalog"), frozenset({admin})),
+    ]
+
+
+def _asks_of_training(arn: Callable[[str, str], str]) -> list[Ask]:
+    """What SageMaker does in the training role's name before the training runs."""
+    by_training = frozenset({"administrator", "sagemaker"})
+    own, other = {"ec2:Vpc": arn("ec2", f"vpc/{VPC}")}, {"ec2:Vpc": arn("ec2", "vpc/vpc-other")}
+    interface, make = arn("ec2", "network-interface/*"), "ec2:CreateNetworkInterface"
+    image = f"arn:aws:ecr:{REGION}:{IMAGE_ACCOUNT}:repository"
+    return [
+        Ask("pull the training image", "ecr:BatchGetImage", f"{image}/huggingface-pytorch-training", by_training),
+        Ask("pull another image", "ecr:BatchGetImage", f"{image}/other", frozenset({"administrator"})),
+        Ask("use the jobs' subnet", make, arn("ec2", f"subnet/{SUBNET}"), by_training, {"ec2:SubnetID": SUBNET}),
+        Ask(
+            "use another subnet",
+            make,
+            arn("ec2", "subnet/subnet-other"),
+            frozenset({"administrator"}),
+            {"ec2:SubnetID": "subnet-other"},
+        ),
+        Ask(
+            "use the jobs' group",
+            make,
+            arn("ec2", f"security-group/{GROUP}"),
+            by_training,
+            {"ec2:SecurityGroupID": GROUP},
+        ),
+        Ask(
+            "use another group",
+            make,
+            arn("ec2", "security-group/sg-other"),
+            frozenset({"administrator"}),
+            {"ec2:SecurityGroupID": "sg-other"},
+        ),
+        Ask("make an interface", make, interface, by_training, own),
+        Ask("remove an interface", "ec2:DeleteNetworkInterface", interface, by_training, own),
+        Ask(
+            "remove another network's interface",
+            "ec2:DeleteNetworkInterface",
+            interface,
+            frozenset({"administrator"}),
+            other,
+        ),
     ]
 
 

@@ -21,9 +21,12 @@ Client = Any
 TEMPLATES = PROJECT_ROOT / "infra"
 POSTURE = (
     "AWS is deployed from infra/: storage, compute, access, audit. Left out on one machine: the bucket policies' "
-    "statements on TLS and VPC endpoints and the catalog's external id (by parameters), network.yaml, alarms.yaml."
+    "statements on TLS and VPC endpoints (by parameters), network.yaml, alarms.yaml."
 )
 """What `localcloud status` says of it."""
+_ACCESS = f"{names.PREFIX}-access"
+_NO_EXTERNAL_ID = "0000"
+"""What stands for the storage credential's external id until there is one, as infra/README.md has it."""
 _NO_CHANGE = "No updates are to be performed"
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
@@ -38,7 +41,14 @@ class Deployment:
 
 def deploy(cloudformation: Client) -> Deployment:
     """Brings every stack to its template. Raises LocalCloudError for one that does not get there."""
-    storage = _deploy(cloudformation, "storage", RequireTls="false", VpcEndpointIds="", CatalogAddresses="")
+    storage = _deploy(
+        cloudformation,
+        "storage",
+        RequireTls="false",
+        VpcEndpointIds="",
+        CatalogAddresses="",
+        AuditDelivererArn=names.user_arn(names.CATALOG_USER),
+    )
     compute = _deploy(cloudformation, "compute", ReleaseLabel=names.EMR_RELEASE, SubnetIds="", SecurityGroupIds="")
     _deploy(
         cloudformation,
@@ -48,12 +58,33 @@ def deploy(cloudformation: Client) -> Deployment:
         ApplicationArn=compute["ApplicationArn"],
         DagsterIdentity="user",
         CatalogPrincipalArn=names.user_arn(names.CATALOG_USER),
-        CatalogExternalId="",
+        CatalogExternalId=_parameters(cloudformation).get("CatalogExternalId") or _NO_EXTERNAL_ID,
         AuditDeliveryPrincipalArn="",
         AuditDeliveryExternalId="",
+        VpcId="",
+        SubnetIds="",
+        SecurityGroupIds="",
     )
     _deploy(cloudformation, "audit", JobKeyArn=storage["JobKeyArn"])
     return Deployment(storage["JobKeyArn"], compute["ApplicationId"])
+
+
+def trust_catalog(cloudformation: Client, external_id: str) -> None:
+    """Lets the catalog assume the storage credential's role, with the external id that the catalog made for it.
+
+    Raises LocalCloudError where the stack does not get there.
+    """
+    parameters = _parameters(cloudformation)
+    parameters.pop("Name")
+    _deploy(cloudformation, "access", **{**parameters, "CatalogExternalId": external_id})
+
+
+def _parameters(cloudformation: Client) -> dict[str, str]:
+    """The parameters with which access.yaml stands, none before it does."""
+    if not _exists(cloudformation, _ACCESS):
+        return {}
+    (stack,) = cloudformation.describe_stacks(StackName=_ACCESS)["Stacks"]
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
 
 
 def _deploy(cloudformation: Client, template: str, **parameters: str) -> Mapping[str, str]:

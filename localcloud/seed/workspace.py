@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from databricks.sdk import WorkspaceClient
@@ -28,10 +29,16 @@ def admin_client(host: str, files: CredentialFiles) -> WorkspaceClient:
     )
 
 
-def seed_workspace(workspace: WorkspaceClient, secrets: SecretsClient) -> dict[str, str]:
-    """Creates what is missing; returns the application id of each service principal by its name."""
+def seed_workspace(
+    workspace: WorkspaceClient, secrets: SecretsClient, trust_catalog: Callable[[str], None]
+) -> dict[str, str]:
+    """Creates what is missing; returns the application id of each service principal by its name.
+
+    `trust_catalog` is given the storage credential's external id before anything is stored under that credential.
+    """
     principals = {name: _seed_principal(workspace, secrets, name) for name in names.PRINCIPALS}
-    _seed_storage(workspace)
+    trust_catalog(_seed_credential(workspace))
+    _seed_locations(workspace)
     _seed_catalog(workspace)
     return principals
 
@@ -55,15 +62,22 @@ def _seed_principal(workspace: WorkspaceClient, secrets: SecretsClient, name: st
     return application_id
 
 
-def _seed_storage(workspace: WorkspaceClient) -> None:
+def _seed_credential(workspace: WorkspaceClient) -> str:
+    """The storage credential; returns its external id."""
     try:
-        workspace.storage_credentials.get(names.STORAGE_CREDENTIAL)
+        credential = workspace.storage_credentials.get(names.STORAGE_CREDENTIAL)
     except NotFound:
-        workspace.storage_credentials.create(
+        credential = workspace.storage_credentials.create(
             name=names.STORAGE_CREDENTIAL,
             aws_iam_role=AwsIamRoleRequest(role_arn=names.role_arn(names.CATALOG_ROLE)),
             comment="The one role with rights on the lake and on the models.",
         )
+    if credential.aws_iam_role is None or not credential.aws_iam_role.external_id:
+        raise ValueError(f"The workspace named no external id for storage credential {names.STORAGE_CREDENTIAL}")
+    return credential.aws_iam_role.external_id
+
+
+def _seed_locations(workspace: WorkspaceClient) -> None:
     for name, url in names.EXTERNAL_LOCATIONS.items():
         try:
             workspace.external_locations.get(name)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from typing import Self
 from botocore.exceptions import BotoCoreError, ClientError
 from databricks.sdk.errors.base import DatabricksError
 
+from localcloud.seed import stacks
 from localcloud.seed.aws import AwsAccount, Root, seed_account
 from localcloud.seed.base_model import upload_base_model
 from localcloud.seed.credentials import AccessKey, CredentialFiles
@@ -159,7 +161,8 @@ class Cloud:
 
     def _seed(self, root: Root, files: CredentialFiles, account: AwsAccount) -> dict[str, str]:
         workspace = admin_client(self.ports.url("databricks"), files)
-        principals = seed_workspace(workspace, root.client("secretsmanager"))
+        trust = partial(stacks.trust_catalog, root.client("cloudformation"))
+        principals = seed_workspace(workspace, root.client("secretsmanager"), trust)
         seeded = product_settings(self.layout, self.ports, self.edgar, account, principals)
         settings = with_user_choices(seeded, self.environment)
         write_settings(self.layout.settings, settings)

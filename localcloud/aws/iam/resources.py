@@ -88,7 +88,7 @@ def _s3(call: Call) -> Iterator[Demand]:
             yield Demand(f"s3:DeleteObject{'Version' if versioned else ''}", f"arn:aws:s3:::{bucket}/{one}")
         return
     if call.operation in ("CopyObject", "UploadPartCopy"):
-        yield Demand("s3:PutObject", where)
+        yield Demand("s3:PutObject", where, _s3_context(call))
         source, _, version = unquote(call.request.headers["x-amz-copy-source"]).lstrip("/").partition("?versionId=")
         yield Demand(f"s3:GetObject{'Version' if version else ''}", f"arn:aws:s3:::{source}")
         return
@@ -108,6 +108,7 @@ def _s3_context(call: Call) -> dict[str, tuple[str, ...]]:
     headers = {
         "x-amz-server-side-encryption": "s3:x-amz-server-side-encryption",
         "x-amz-server-side-encryption-aws-kms-key-id": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        "x-amz-server-side-encryption-customer-algorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
         "x-amz-acl": "s3:x-amz-acl",
         "x-amz-storage-class": "s3:x-amz-storage-class",
         "if-none-match": "s3:if-none-match",

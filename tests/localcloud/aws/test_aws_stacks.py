@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local_aws import LocalAws, allow, run_server
+from local_aws import LocalAws, allow, policy, run_server
 
 from localcloud.seed import names, stacks
 
 INFRA = Path(__file__).parents[3] / "infra"
+EXTERNAL_ID = "id-of-the-storage-credential"
 TABLE = {"Bucket": "govtune-lake", "Key": "raw/delta/part-0.parquet"}
 
 
@@ -23,6 +24,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     for server in run_server(tmp_path_factory.mktemp("stacks")):
         server.client("iam").create_user(UserName=names.CATALOG_USER)
         stacks.deploy(server.client("cloudformation"))
+        stacks.trust_catalog(server.client("cloudformation"), EXTERNAL_ID)
         yield server
 
 
@@ -39,16 +41,13 @@ def statements(server: LocalAws, bucket: str) -> dict[str, Any]:
     return {one["Sid"]: one for one in document["Statement"]}
 
 
-def catalog(server: LocalAws) -> Any:
-    """S3 as the storage credential."""
-    key = server.user("catalogs-stand-in", allow("sts:AssumeRole"))
-    iam = server.client("iam")
-    role = iam.get_role(RoleName=names.CATALOG_ROLE)["Role"]
-    trust = role["AssumeRolePolicyDocument"]
-    trust["Statement"][0]["Principal"]["AWS"] = "arn:aws:iam::123456789012:user/catalogs-stand-in"
-    iam.update_assume_role_policy(RoleName=names.CATALOG_ROLE, PolicyDocument=json.dumps(trust))
-    session = server.client("sts", key).assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
-    return server.client("s3", session)
+@pytest.fixture(scope="module")
+def catalogs_key(deployed: LocalAws) -> dict[str, str]:
+    """An access key of the user that stands for Databricks' own AWS account."""
+    iam = deployed.client("iam")
+    iam.put_user_policy(UserName=names.CATALOG_USER, PolicyName="own", PolicyDocument=policy(allow("*")))
+    key: dict[str, str] = iam.create_access_key(UserName=names.CATALOG_USER)["AccessKey"]
+    return key
 
 
 def test_buckets_are_versioned_encrypted_and_not_public(deployed: LocalAws) -> None:
@@ -78,8 +77,9 @@ def test_only_prompts_are_forgotten(deployed: LocalAws) -> None:
         )
 
 
-def test_tables_are_reached_with_the_storage_credential_alone(deployed: LocalAws) -> None:
-    s3 = catalog(deployed)
+def test_tables_are_reached_with_the_storage_credential_alone(deployed: LocalAws, catalogs_key: dict[str, str]) -> None:
+    given = {"RoleArn": names.role_arn(names.CATALOG_ROLE), "RoleSessionName": "test", "ExternalId": EXTERNAL_ID}
+    s3 = deployed.client("s3", deployed.client("sts", catalogs_key).assume_role(**given)["Credentials"])
     s3.put_object(**TABLE, Body=b"rows")
     assert s3.get_object(**TABLE)["Body"].read() == b"rows"
     administrator = deployed.client("s3", deployed.user("administrator", allow("*")))
@@ -88,9 +88,34 @@ def test_tables_are_reached_with_the_storage_credential_alone(deployed: LocalAws
     assert code(lambda: administrator.put_object(**TABLE, Body=b"other")) == "AccessDenied"
 
 
+def test_the_catalog_takes_the_role_with_the_external_id_alone(
+    deployed: LocalAws, catalogs_key: dict[str, str]
+) -> None:
+    sts = deployed.client("sts", catalogs_key)
+    role = {"RoleArn": names.role_arn(names.CATALOG_ROLE), "RoleSessionName": "test"}
+    for other in ({}, {"ExternalId": "0000"}, {"ExternalId": "id-of-another-customer"}):
+        assert code(lambda given=other: sts.assume_role(**role, **given)) == "AccessDenied"
+    assert sts.assume_role(**role, ExternalId=EXTERNAL_ID)["Credentials"]
+
+
+def test_an_external_id_is_kept_when_the_stacks_are_deployed_again(own_aws: LocalAws) -> None:
+    own_aws.client("iam").create_user(UserName=names.CATALOG_USER)
+    cloudformation = own_aws.client("cloudformation")
+
+    def asked() -> str:
+        role = own_aws.client("iam").get_role(RoleName=names.CATALOG_ROLE)["Role"]
+        return str(role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"])
+
+    stacks.deploy(cloudformation)
+    assert asked() == "0000"
+    stacks.trust_catalog(cloudformation, EXTERNAL_ID)
+    stacks.deploy(cloudformation)
+    assert asked() == EXTERNAL_ID
+
+
 def test_what_is_written_lies_under_the_buckets_key(deployed: LocalAws) -> None:
     s3 = deployed.client("s3", deployed.user("writer", allow("s3:PutObject")))
-    place = {"Bucket": names.WORK_BUCKET, "Key": "pipes/x"}
+    place = {"Bucket": names.WORK_BUCKET, "Key": "pipes/spark/x"}
     kms = deployed.client("kms")
     key = kms.describe_key(KeyId="alias/govtune")["KeyMetadata"]["Arn"]
     other = kms.describe_key(KeyId="alias/govtune-tables")["KeyMetadata"]["Arn"]
@@ -101,11 +126,27 @@ def test_what_is_written_lies_under_the_buckets_key(deployed: LocalAws) -> None:
     assert code(lambda: s3.put_object(**place, Body=b"x", **under_other)) == "AccessDenied"
 
 
-def test_the_record_cannot_be_rewritten(deployed: LocalAws) -> None:
+@pytest.mark.parametrize("how", [{"ServerSideEncryption": "AES256"}, {"SSECustomerAlgorithm": "AES256"}])
+def test_no_way_of_writing_chooses_another_encryption(deployed: LocalAws, how: dict[str, str]) -> None:
+    name = f"chooser-{next(iter(how))}"
+    s3 = deployed.client("s3", deployed.user(name, allow(["s3:PutObject", "s3:GetObject"])))
+    place, source = {"Bucket": names.WORK_BUCKET, "Key": "pipes/spark/y"}, {"Bucket": names.WORK_BUCKET, "Key": name}
+    s3.put_object(**source, Body=b"x")
+    own = {**how, "SSECustomerKey": "k" * 32} if "SSECustomerAlgorithm" in how else how
+    assert code(lambda: s3.put_object(**place, Body=b"x", **own)) == "AccessDenied"
+    assert code(lambda: s3.copy_object(**place, CopySource=source, **own)) == "AccessDenied"
+    assert code(lambda: s3.create_multipart_upload(**place, **own)) == "AccessDenied"
+
+
+def test_the_record_is_neither_forged_nor_deleted(deployed: LocalAws, catalogs_key: dict[str, str]) -> None:
     administrator = deployed.client("s3", deployed.user("cleaner", allow("*")))
-    place = {"Bucket": names.AUDIT_BUCKET, "Key": "AWSLogs/x"}
-    administrator.put_object(**place, Body=b"x")
-    assert code(lambda: administrator.delete_object(**place)) == "AccessDenied"
+    for key in ("AWSLogs/123456789012/x", "databricks/x"):
+        place = {"Bucket": names.AUDIT_BUCKET, "Key": key}
+        assert code(lambda at=place: administrator.put_object(**at, Body=b"x")) == "AccessDenied"
+        assert code(lambda at=place: administrator.delete_object(**at)) == "AccessDenied"
+    deliverer = deployed.client("s3", catalogs_key)
+    deliverer.put_object(**place, Body=b"x", ACL="bucket-owner-full-control")
+    assert code(lambda: deliverer.delete_object(**place)) == "AccessDenied"
 
 
 def test_a_parameter_brings_the_rules_for_tls_and_the_endpoint(deployed: LocalAws) -> None:
