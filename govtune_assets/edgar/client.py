@@ -65,7 +65,8 @@ class EdgarClient:
         self.cache = DiskCache(source.cache_dir)
         self.traffic = Traffic()
         source.cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._gate = RateGate(source.cache_dir / "schedule", source.requests_per_second, source.pause_seconds)
+        schedule = source.cache_dir / "schedule"
+        self._gate = RateGate(schedule, source.requests_per_second, source.pause_seconds, source.least_gap_seconds)
         self._on_pause = on_pause
         self._http = httpx.AsyncClient(
             headers={"User-Agent": source.user_agent, "Accept-Encoding": "gzip, deflate"},

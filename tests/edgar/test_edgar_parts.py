@@ -99,9 +99,10 @@ class Clock:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        await _REAL_SLEEP(0)  # others go on meanwhile
-        self.now += seconds + self.held_up
+        wakes_at = self.now + seconds + self.held_up
         self.held_up = 0.0
+        await _REAL_SLEEP(0)  # others go on meanwhile
+        self.now = max(self.now, wakes_at)
 
 
 _REAL_SLEEP = asyncio.sleep
@@ -129,6 +130,40 @@ def test_a_request_that_was_held_up_is_made_up_for_without_a_burst(tmp_path: Pat
     assert gaps[-1] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("rate", [8.0, 9.0, 9.9, 10.0])
+@pytest.mark.parametrize("held_up", [0.0, 0.35, 1.2, 60.0])
+def test_no_second_holds_more_requests_than_the_sec_allows(
+    tmp_path: Path, clock: Clock, rate: float, held_up: float
+) -> None:
+    wanted = EdgarSource(user_agent=AGENT, cache_dir=tmp_path, requests_per_second=rate)
+    gates = [RateGate(tmp_path / "schedule", rate, 600, wanted.least_gap_seconds) for _ in range(2)]
+    times = asyncio.run(_slots(gates[0], 15))
+    clock.held_up = held_up
+    times += asyncio.run(_slots(gates[1], 80))
+    assert min(eleventh - first for first, eleventh in zip(times, times[10:], strict=False)) > 1.05
+    assert times[-1] - times[15] <= 79 / min(rate, 9.5) + 1e-6
+
+
+def test_a_process_that_is_held_up_does_not_start_beside_the_next_one(tmp_path: Path, clock: Clock) -> None:
+    gates = [RateGate(tmp_path / "schedule", 10, 600) for _ in range(2)]
+
+    async def take() -> list[float]:
+        times = await _slots(gates[0], 1)
+        clock.held_up = 0.095  # the first to wait comes when the other is due
+        times += await asyncio.gather(*(gate.slot(lambda left: None) for gate in gates))
+        return sorted(times)
+
+    times = asyncio.run(take())
+    assert min(after - before for before, after in pairwise(times)) >= 0.09 - 1e-6
+
+
+def test_a_replica_on_this_machine_may_be_asked_faster(tmp_path: Path, clock: Clock) -> None:
+    local = "http://127.0.0.1:1"
+    wanted = EdgarSource(user_agent=AGENT, cache_dir=tmp_path, requests_per_second=100, www_url=local, data_url=local)
+    times = asyncio.run(_slots(RateGate(tmp_path / "schedule", 100, 600, wanted.least_gap_seconds), 101))
+    assert times[-1] - times[0] == pytest.approx(1.0)
+
+
 def test_time_in_which_nobody_asked_is_not_made_up_for(tmp_path: Path, clock: Clock) -> None:
     gate = RateGate(tmp_path / "schedule", 10, 600)
     asyncio.run(_slots(gate, 1))
@@ -152,12 +187,13 @@ def test_a_pause_holds_slots_that_were_given_out_before(tmp_path: Path) -> None:
         first = await gate.slot(lambda left: None)
         waiting = asyncio.create_task(gate.slot(lambda left: None))
         await asyncio.sleep(0)
-        assert other.pause(time.time())
+        refused_at = time.time()
+        assert other.pause(refused_at)
         assert not gate.pause(first)
-        return other.paused_until(), await waiting
+        return refused_at, await waiting
 
-    until, at = asyncio.run(take())
-    assert at >= until
+    refused_at, at = asyncio.run(take())
+    assert at >= refused_at + 0.5
 
 
 def test_a_schedule_from_a_clock_that_was_set_back_is_dropped(tmp_path: Path) -> None:
