@@ -30,8 +30,8 @@ from tests.integration.process_list import ProcessList
 
 pytestmark = pytest.mark.integration
 
-# The store: the local cloud's own credential files, and AWS' account as the local AWS keeps it.
-STORE = ("credentials/", "aws/backends/")
+# The store: the local cloud's own credential files, and what AWS keeps secrets in: users, sessions and secrets.
+STORE = ("credentials/", "aws/backends/iam.", "aws/backends/sts.", "aws/backends/secretsmanager.")
 TOKEN = rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"
 SHORTEST = 16
 
@@ -107,15 +107,21 @@ class Search:
 
     def files(self, paths: Iterable[Path]) -> list[str]:
         """Those of the files that hold a pattern, packed or not."""
-        listed = [str(path) for path in paths]
-        return self._grep(["-F", "-f", str(self._file)], listed) + self._in_packed(listed)
+        return self._both(["-F", "-f", str(self._file)], paths)
 
     def tokens(self, paths: Iterable[Path]) -> list[str]:
-        """Those of the files that hold an access token."""
-        return self._grep(["-P", TOKEN.decode()], [str(path) for path in paths])
+        """Those of the files that hold an access token, packed or not."""
+        return self._both(["-P", TOKEN.decode()], paths)
 
-    def _in_packed(self, paths: list[str]) -> list[str]:
-        self._unpacked.mkdir()
+    def _both(self, options: list[str], paths: Iterable[Path]) -> list[str]:
+        listed = [str(path) for path in paths]
+        unpacked = self._unpack(listed)
+        inside = [unpacked[found] for found in self._grep(options, list(unpacked))]
+        return list(dict.fromkeys(self._grep(options, listed) + inside))
+
+    def _unpack(self, paths: list[str]) -> dict[str, str]:
+        """What packed files hold, as files of their own: path to the packed file's path."""
+        self._unpacked.mkdir(exist_ok=True)
         made = {}
         for path in paths:
             with Path(path).open("rb") as file:
@@ -124,7 +130,7 @@ class Search:
                 one = self._unpacked / f"{len(made)}-{number}"
                 one.write_bytes(content)
                 made[str(one)] = path
-        return [made[found] for found in self._grep(["-F", "-f", str(self._file)], list(made))]
+        return made
 
     @staticmethod
     def _grep(options: list[str], paths: list[str]) -> list[str]:
@@ -156,6 +162,9 @@ def test_no_secret_is_left_in_any_file(project: Project, canaries: dict[str, str
     ]
     kinds = {path.suffix for path in outside}
     assert {".db", ".sqlite", ".log", ".jsonl"} <= kinds, kinds
+    # What was asked of the services that run jobs is searched too.
+    searched = {path.name.split(".", maxsplit=1)[0] for path in outside if path.parent.name == "backends"}
+    assert {"s3", "sagemaker"} <= searched, searched
     patterns = {spelling for secret in canaries.values() for spelling in spellings(secret)}
     search = Search(patterns, tmp_path)
     # The search finds what is there: in the store they stand as they are.
@@ -178,15 +187,19 @@ def said(path: Path, canaries: dict[str, str]) -> list[str]:
 
 
 def test_packed_secrets_would_be_found(tmp_path: Path) -> None:
-    """The search itself: a canary in gzip, zip, Parquet, and nowhere."""
-    canary = "canary-0123456789abcdef"
-    (tmp_path / "a.gz").write_bytes(gzip.compress(f"x {canary} y".encode()))
+    """The search itself: a canary and a token in gzip, zip, Parquet, as they are, and nowhere."""
+    canary, token = "canary-0123456789abcdef", f"eyJ{'a' * 20}.eyJ{'b' * 20}.{'c' * 40}"
+    said = f"x {canary} y Bearer {token} z"
+    (tmp_path / "a.gz").write_bytes(gzip.compress(said.encode()))
     with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("inner", f"x {canary} y")
-    pq.write_table(pa.table({"text": [f"x {canary} y"] * 100}), tmp_path / "c.parquet")
+        archive.writestr("inner", said)
+    pq.write_table(pa.table({"text": [said] * 100}), tmp_path / "c.parquet")
     (tmp_path / "d.txt").write_text("nothing")
-    names = {Path(name).name for name in Search([canary], tmp_path).files(sorted(tmp_path.glob("?.*")))}
-    assert names == {"a.gz", "b.zip", "c.parquet"}
+    (tmp_path / "e.pickle").write_bytes(pickle.dumps({"parameters": said}))
+    search, files = Search([canary], tmp_path), sorted(tmp_path.glob("?.*"))
+    wanted = {"a.gz", "b.zip", "c.parquet", "e.pickle"}
+    assert {Path(name).name for name in search.files(files)} == wanted
+    assert {Path(name).name for name in search.tokens(files)} == wanted
 
 
 def test_no_secret_stood_in_the_process_list(process_list: ProcessList, canaries: dict[str, str]) -> None:
