@@ -21,6 +21,7 @@ from govtune_assets.extraction.worker import DamagedBodyError, Extracted
 
 WORKER_MODULE = worker.__name__
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+_LONGEST_ANSWER = 64 * 1024  # bytes of a line
 _HANGS = worker.TIME_LIMIT + 30  # seconds after which a worker that did not give up by itself is killed
 
 
@@ -29,7 +30,7 @@ class WorkerEndedError(Exception):
 
 
 class DocumentFailedError(Exception):
-    """The extraction of a document raised an error; the message has its type and words."""
+    """The extraction of a document raised an error, whose type and words the message has, or gave no sound answer."""
 
 
 class Workers:
@@ -77,16 +78,15 @@ class Workers:
         asked = self._idle.pop() if self._idle else await self._start()
         try:
             asked.requests.write(json.dumps(request).encode() + b"\n")
-            line = await asyncio.wait_for(asked.answers.readline(), _HANGS)
+            answer = _read(await asyncio.wait_for(_line(asked.answers), _HANGS))
         except BaseException:
             asked.process.kill()
             await asked.process.wait()
             raise
-        if not line:
+        if answer is None:
             await asked.process.wait()
-            return None
-        self._idle.append(asked)
-        answer: dict[str, Any] = json.loads(line)
+        else:
+            self._idle.append(asked)
         return answer
 
     async def _start(self) -> _Worker:
@@ -99,6 +99,7 @@ class Workers:
             WORKER_MODULE,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            limit=_LONGEST_ANSWER,
             env={**passed_on, "PYTHONPATH": str(root)},
         )
         if process.stdin is None or process.stdout is None:
@@ -111,3 +112,24 @@ class _Worker:
     process: asyncio.subprocess.Process
     requests: asyncio.StreamWriter
     answers: asyncio.StreamReader
+
+
+async def _line(answers: asyncio.StreamReader) -> bytes:
+    """A line, empty at the end of the stream."""
+    try:
+        return await answers.readline()
+    except ValueError:  # so `readline` reports a line beyond the stream's limit
+        raise DocumentFailedError(f"its worker answered with more than {_LONGEST_ANSWER} bytes") from None
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    """The answer in a line; None for a line that is empty or was cut by the worker's end."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise DocumentFailedError("its worker answered with something else than a JSON object")
+    return answer

@@ -24,6 +24,8 @@ from govtune_assets.extraction.section import EXTRACTOR_VERSION, extract_with_fa
 
 TIME_LIMIT = 120.0
 """Seconds of wall clock for one document."""
+LONGEST_ERROR = 500
+"""Characters of an error in words: some repeat the document that made them."""
 
 
 class DamagedBodyError(Exception):
@@ -102,7 +104,7 @@ def _answer(request: dict[str, str]) -> dict[str, object]:
     except Exception as error:  # whatever a document does to the extraction is that document's outcome
         if isinstance(error, OSError) and not isinstance(error, TimeoutError):
             return {"errno": error.errno, "strerror": error.strerror, "filename": str(error.filename)}
-        return {"failed": f"{type(error).__name__}: {error}"}
+        return {"failed": f"{type(error).__name__}: {error}"[:LONGEST_ERROR]}
     return {"cpu_seconds": found.cpu_seconds}
 
 

@@ -326,6 +326,27 @@ def test_a_filing_that_hangs_its_worker_is_recorded_as_failed(
     assert "TimeoutError" in collection.skips[0].detail
 
 
+@pytest.mark.parametrize(
+    ("words", "detail"),
+    [
+        ("We complain at length.", "RuntimeError: too much"),
+        ("We overflow the line.", "its worker answered with more than 65536 bytes"),
+        ("We answer with a list.", "its worker answered with something else than a JSON object"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_that_filings_failure(
+    folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch, words: str, detail: str
+) -> None:
+    folder.filing(folder.company(1, "AAA"), document(body=f"<p>{words}</p>"))
+    folder.filing(folder.company(2, "BBB"), document())
+    monkeypatch.setattr(workers, "WORKER_MODULE", BAD_WORKER)
+    collection = collect(source(replica(folder.root)), 2023)
+    assert {record["ticker"]: record["status"] for record in collection.records} == {"AAA": "failed", "BBB": "full"}
+    (skip,) = collection.skips
+    assert skip.reason is SkipReason.EXTRACTION_FAILED and skip.detail.startswith(detail)
+    assert len(skip.detail) <= 600
+
+
 def test_a_body_that_is_damaged_again_is_a_failed_download(
     folder: Folder, replica: Start, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
