@@ -24,6 +24,7 @@ from govtune_assets.edgar.fiscal import (
     Placement,
     Unplaced,
     earliest_filing_date,
+    ends_same_period,
     place,
     year_end_of,
     years_before_reading,
@@ -320,15 +321,33 @@ class _Collector:
         self._records = list(kept.values())
 
     def _keep_latest(self) -> None:
-        """One report for each company, form and period, the one filed last; and each of its amendments."""
-        latest: dict[tuple[str, str, int | None, str], FilingRecord] = {}
+        """One report for each company, form and quarter, or year, the one filed last; and each of its amendments.
+
+        What covers the same period is superseded. What covers another one, under the same quarter or year, is a report
+        that lacks a place, and says so.
+        """
+        kept: dict[tuple[str, str, int | None], FilingRecord] = {}
+        amendments: list[FilingRecord] = []
         for record in sorted(self._records, key=lambda r: (r.filing.filing_date, r.filing.accession_number)):
-            number = record.filing.accession_number
-            key = (record.cik, record.form_type, record.fiscal_quarter, number if record.filing.is_amendment else "")
-            if key in latest:
-                self._skip(SkipReason.SUPERSEDED, latest[key].filing, f"{number} covers the same period")
-            latest[key] = record
-        self._records = list(latest.values())
+            if record.filing.is_amendment:
+                amendments.append(record)
+                continue
+            key = (record.cik, record.form_type, record.fiscal_quarter)
+            if key in kept:
+                self._give_way(kept[key], record)
+            kept[key] = record
+        self._records = [*kept.values(), *amendments]
+
+    def _give_way(self, earlier: FilingRecord, later: FilingRecord) -> None:
+        number = later.filing.accession_number
+        if ends_same_period(earlier.period_end, later.period_end):
+            self._skip(SkipReason.SUPERSEDED, earlier.filing, f"{number} covers the same period")
+            return
+        named = f"fiscal year {self._year}"
+        if earlier.form_type == "10-Q":
+            named = f"quarter {earlier.fiscal_quarter or 'unknown'} of {named}"
+        detail = f"{named} by its own words, and so is {number} for the period to {later.period_end}, which is kept"
+        self._skip(SkipReason.PERIOD_CLASH, earlier.filing, detail)
 
     def _expected(self) -> float | None:
         """How many filings there will be: the companies not yet listed have as many as the others have on average."""

@@ -19,6 +19,7 @@ _QUARTER = 91  # days
 _SLACK = timedelta(days=20)  # how far 52/53-week years and late year ends move
 _PERIODS = {"Q1": 1, "Q2": 2, "Q3": 3}
 _DECEMBER_DRIFT = 10  # days of January in which a 52/53-week year of the calendar year before may end
+_SAME_END = timedelta(days=10)  # how far the days may be that two reports of one period call its end
 _SAME_PERIOD = timedelta(days=31)  # how far a document's period end may be from the one in the submissions file
 
 
@@ -68,7 +69,7 @@ def place(filing: Filing, facts: FiscalFacts, calendar: Calendar) -> Placement |
         return Unplaced(SkipReason.PERIOD_END_UNKNOWN, detail)
     end, source = period
     dated = filing if filing.report_date else replace(filing, report_date=end)
-    told = fiscal_year(dated, facts, year_end_of(dated, calendar))
+    told = fiscal_year(dated, facts, calendar)
     if told is None:
         detail = f"the document names no fiscal year that a period to {end} allows"
         return Unplaced(SkipReason.FISCAL_YEAR_UNKNOWN, detail)
@@ -113,18 +114,22 @@ def year_end_of(filing: Filing, calendar: Calendar) -> date | None:
     period = filing.report_date
     if period is None or filing.base_form == "10-K":
         return period
+    return _year_end_by_annual_reports(period, calendar) or _next_anniversary(period, calendar.month_day)
+
+
+def _year_end_by_annual_reports(period: date, calendar: Calendar) -> date | None:
+    """The end of a quarter's fiscal year by the 10-K after it, else by the one before it."""
     later = [end for end in calendar.annual_ends if period + _SLACK < end <= period + timedelta(days=300) + _SLACK]
     if later:
         return min(later)
     earlier = [end for end in calendar.annual_ends if period - timedelta(days=300) - _SLACK <= end < period]
-    if earlier:
-        return max(earlier) + timedelta(days=365)
-    if calendar.month_day is None:
+    return max(earlier) + timedelta(days=365) if earlier else None
+
+
+def _next_anniversary(period: date, month_day: str | None) -> date | None:
+    """The first day of the year `month_day` (MMDD) that may end the fiscal year of a quarter which ends on `period`."""
+    if month_day is None:
         return None
-    return _next_anniversary(period, calendar.month_day)
-
-
-def _next_anniversary(period: date, month_day: str) -> date | None:
     month, day = int(month_day[:2]), int(month_day[2:])
     for year in (period.year, period.year + 1):
         try:
@@ -134,6 +139,11 @@ def _next_anniversary(period: date, month_day: str) -> date | None:
         if end > period + _SLACK:
             return end
     return None
+
+
+def ends_same_period(one: date, other: date) -> bool:
+    """Whether two days are the end of one period: 52/53-week periods are also called by the end of their month."""
+    return abs(one - other) <= _SAME_END
 
 
 def plausible_years(filing: Filing, year_end: date | None) -> frozenset[int]:
@@ -146,10 +156,11 @@ def plausible_years(filing: Filing, year_end: date | None) -> frozenset[int]:
     return frozenset((year_end.year,))
 
 
-def fiscal_year(filing: Filing, facts: FiscalFacts, year_end: date | None) -> FiscalYear | None:
+def fiscal_year(filing: Filing, facts: FiscalFacts, calendar: Calendar) -> FiscalYear | None:
     """The fiscal year of a filing whose document was read, or None where it cannot be told."""
+    year_end = year_end_of(filing, calendar)
     years = plausible_years(filing, year_end)
-    quarter = _quarter(filing, facts, year_end) if filing.base_form == "10-Q" else None
+    quarter = _quarter(filing, facts, calendar) if filing.base_form == "10-Q" else None
     if facts.fiscal_year in years:
         return FiscalYear(facts.fiscal_year, quarter, "document")
     if len(years) == 1:
@@ -165,10 +176,23 @@ def fiscal_year(filing: Filing, facts: FiscalFacts, year_end: date | None) -> Fi
     return None
 
 
-def _quarter(filing: Filing, facts: FiscalFacts, year_end: date | None) -> int | None:
-    if facts.fiscal_period in _PERIODS:
-        return _PERIODS[facts.fiscal_period]
-    if year_end is None or filing.report_date is None:
-        return None
-    left = round((year_end - filing.report_date).days / _QUARTER)
+def _quarter(filing: Filing, facts: FiscalFacts, calendar: Calendar) -> int | None:
+    """The filer's word where a calendar agrees, else the calendar's.
+
+    Without any 10-K the word stands: today's `fiscalYearEnd` may be that of a year which has moved since. With one, the
+    word may agree with either: 10-Ks know nothing yet of a year that has just moved.
+    """
+    period, said = filing.report_date, _PERIODS.get(facts.fiscal_period or "")
+    if period is None:
+        return said
+    by_annual_reports = _quarter_before(_year_end_by_annual_reports(period, calendar), period)
+    by_month_day = _quarter_before(_next_anniversary(period, calendar.month_day), period)
+    if by_annual_reports is None:
+        return said or by_month_day
+    return said if said == by_month_day and said else by_annual_reports
+
+
+def _quarter_before(year_end: date | None, period: date) -> int | None:
+    """The quarter that ends on `period`, of the year that ends on `year_end`."""
+    left = round((year_end - period).days / _QUARTER) if year_end else 0
     return 4 - left if 1 <= left <= 3 else None  # noqa: PLR2004 - a year has four quarters

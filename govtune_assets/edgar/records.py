@@ -61,6 +61,7 @@ class SkipReason(StrEnum):
     PERIOD_END_UNKNOWN = "period_end_unknown"
     CO_REGISTRANT = "co_registrant"
     SUPERSEDED = "superseded"
+    PERIOD_CLASH = "period_clash"
     EXTRACTION_FAILED = "extraction_failed"
 
 

@@ -133,11 +133,51 @@ def test_what_is_skipped_and_why(folder: Folder, replica: Start, source: Source)
 def test_two_filings_of_one_period_leave_the_later(folder: Folder, replica: Start, source: Source) -> None:
     cik = folder.company(1, "AAA")
     earlier = folder.filing(cik, document(), filed="2024-02-01")
-    later = folder.filing(cik, document(), filed="2024-02-02")
+    later = folder.filing(cik, document(end="December 30, 2023"), filed="2024-02-02")
     collection = collect(source(replica(folder.root)), 2023)
     assert [record["accession_number"] for record in collection.records] == [later]
     assert [skip.reason for skip in collection.skips] == [SkipReason.SUPERSEDED]
     assert earlier in collection.skips[0].filing
+
+
+def test_a_mistyped_quarter_takes_no_other_report_away(folder: Folder, replica: Start, source: Source) -> None:
+    cik = folder.company(1, "AAA")
+    folder.filing(cik, document())
+    march = folder.filing(
+        cik, document(form="10-Q", period="Q1", end="March 31, 2023"), form="10-Q", filed="2023-05-01",
+        reported="2023-03-31",
+    )  # fmt: skip
+    june = folder.filing(
+        cik, document(form="10-Q", period="Q1", end="June 30, 2023"), form="10-Q", filed="2023-08-01",
+        reported="2023-06-30",
+    )  # fmt: skip
+    collection = collect(source(replica(folder.root)), 2023)
+    assert [(r.fiscal_quarter, r.filing.accession_number) for r in collection.filings[1:]] == [(1, march), (2, june)]
+    assert not collection.skips
+
+
+@pytest.mark.parametrize(
+    ("form", "period", "ends"),
+    [
+        ("10-K", "FY", (("January 31, 2023", "2023-01-31"), ("December 31, 2023", "2023-12-31"))),  # a year that moved
+        ("10-Q", "Q1", (("March 31, 2023", "2023-03-31"), ("June 30, 2023", "2023-06-30"))),  # and no calendar
+    ],
+)
+def test_another_period_under_the_same_name_is_a_skip_of_its_own(
+    folder: Folder, replica: Start, source: Source, form: str, period: str, ends: tuple[tuple[str, str], ...]
+) -> None:
+    cik = folder.company(1, "AAA", year_end="")
+    first, second = (
+        folder.filing(
+            cik, document(form=form, period=period, end=end), form=form, filed=f"2024-02-0{day}", reported=reported
+        )
+        for day, (end, reported) in enumerate(ends, 1)
+    )
+    collection = collect(source(replica(folder.root)), 2023)
+    assert [record["accession_number"] for record in collection.records] == [second]
+    (skip,) = collection.skips
+    assert skip.reason is SkipReason.PERIOD_CLASH and skip.source and skip.source.accession_number == first
+    assert second in skip.detail and ends[1][1] in skip.detail
 
 
 def test_older_pages_are_read_where_recent_starts_too_late(folder: Folder, replica: Start, source: Source) -> None:

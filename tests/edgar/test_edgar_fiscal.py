@@ -40,9 +40,7 @@ def filing(form: str, end: str) -> Filing:
 )
 def test_annual_reports(end: str, said: int | None, year: int, source: str) -> None:
     annual = filing("10-K", end)
-    assert fiscal_year(annual, FiscalFacts(fiscal_year=said), year_end_of(annual, Calendar())) == FiscalYear(
-        year, None, source
-    )
+    assert fiscal_year(annual, FiscalFacts(fiscal_year=said), Calendar()) == FiscalYear(year, None, source)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +49,7 @@ def test_annual_reports(end: str, said: int | None, year: int, source: str) -> N
 )
 def test_a_year_that_only_the_text_names(named: tuple[tuple[int, int], ...], year: int | None) -> None:
     annual = filing("10-K", "2010-01-31")
-    told = fiscal_year(annual, FiscalFacts(years_named=named), year_end_of(annual, Calendar()))
+    told = fiscal_year(annual, FiscalFacts(years_named=named), Calendar())
     assert (told.year if told else None) == year
 
 
@@ -81,13 +79,42 @@ def test_the_year_that_a_quarter_belongs_to(
         ("2023-03-31", "2023-12-31", "FY", 1),
         ("2023-10-29", "2024-01-28", None, 3),
         ("2023-12-31", "2023-12-31", None, None),
+        ("2023-06-30", "2023-12-31", "Q1", 2),  # mistyped
+        ("2023-09-30", "2023-12-31", "Q1", 3),
+        ("2023-11-26", "2024-09-01", "Q1", 1),  # quarters of 12, 12, 12 and 16 weeks
+        ("2024-02-18", "2024-09-01", "Q2", 2),
+        ("2024-05-12", "2024-09-01", "Q3", 3),
+        ("2023-05-20", "2024-01-27", "Q1", 1),  # of 16, 12, 12 and 12
     ],
 )
 def test_quarters(end: str, year_end: str, period: str | None, quarter: int | None) -> None:
-    facts = FiscalFacts(fiscal_year=2023, fiscal_period=period)
-    told = fiscal_year(filing("10-Q", end), facts, date.fromisoformat(year_end))
+    year = int(year_end[:4])
+    facts = FiscalFacts(fiscal_year=year, fiscal_period=period)
+    told = fiscal_year(filing("10-Q", end), facts, Calendar((date.fromisoformat(year_end),)))
     assert told is not None
-    assert (told.year, told.quarter) == (2023, quarter)
+    assert told.quarter == quarter
+
+
+@pytest.mark.parametrize(
+    ("annual_end", "month_day", "said", "quarter"),
+    [
+        ("2022-06-30", "1231", "Q1", 1),  # the filer moved its year to December and has not yet filed the 10-K of it
+        ("2022-06-30", "0630", "Q3", 3),
+        ("2022-06-30", "1231", "Q2", 3),  # neither calendar has it
+        ("2022-06-30", "1231", None, 3),
+        (None, "0930", "Q1", 1),  # without any 10-K the filer knows better than today's `fiscalYearEnd`
+        (None, "0930", None, 2),
+        (None, None, "Q1", 1),
+        (None, None, None, None),
+    ],
+)
+def test_the_quarter_where_a_year_has_moved(
+    annual_end: str | None, month_day: str | None, said: str | None, quarter: int | None
+) -> None:
+    calendar = Calendar((date.fromisoformat(annual_end),) if annual_end else (), month_day)
+    told = fiscal_year(filing("10-Q", "2023-03-31"), FiscalFacts(fiscal_year=2023, fiscal_period=said), calendar)
+    assert told is not None
+    assert told.quarter == quarter
 
 
 def without_period(form: str, filed: str) -> Filing:
@@ -155,7 +182,7 @@ def test_an_amendment_is_placed_as_what_it_amends() -> None:
 def test_without_a_year_end_the_document_decides_among_three() -> None:
     quarterly = filing("10-Q", "2023-06-30")
     assert plausible_years(quarterly, None) == {2022, 2023, 2024}
-    assert fiscal_year(quarterly, FiscalFacts(fiscal_year=2024, fiscal_period="Q1"), None) == FiscalYear(
+    assert fiscal_year(quarterly, FiscalFacts(fiscal_year=2024, fiscal_period="Q1"), Calendar()) == FiscalYear(
         2024, 1, "document"
     )
-    assert fiscal_year(quarterly, FiscalFacts(), None) is None
+    assert fiscal_year(quarterly, FiscalFacts(), Calendar()) is None
