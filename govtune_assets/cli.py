@@ -127,7 +127,8 @@ def _add_access(access: argparse.ArgumentParser) -> None:
     verbs = access.add_subparsers(required=True, metavar="VERB")
     plan = verbs.add_parser("plan", help="show missing (+) and surplus (-) grants", epilog=status)
     plan.set_defaults(run=_access_plan)
-    apply = verbs.add_parser("apply", help="make the missing grants, revoke the surplus ones", epilog=status)
+    apply = verbs.add_parser("apply", help="make the missing grants", epilog="Exit status: 0 done, 1 an error.")
+    apply.add_argument("--revoke", action="store_true", help="also revoke the surplus grants that `plan` shows")
     apply.set_defaults(run=_access_apply)
     explain = verbs.add_parser(
         "explain",
@@ -165,7 +166,7 @@ def _access_plan(arguments: argparse.Namespace) -> int:
 def _access_apply(arguments: argparse.Namespace) -> int:
     from govtune_assets.access.command import run_apply
 
-    return _shown(run_apply(Settings(), os.environ))
+    return _shown(run_apply(Settings(), os.environ, revoke=arguments.revoke))
 
 
 def _access_explain(arguments: argparse.Namespace) -> int:

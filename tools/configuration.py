@@ -52,7 +52,7 @@ Set at least: `GOVTUNE_DATABRICKS_HOST`, `GOVTUNE_CATALOG`, `GOVTUNE_LAKE_BUCKET
 `GOVTUNE_PREFLIGHT_ROLE_ARN`, and `GOVTUNE_SPARK_JARS` with the S3 addresses of the Unity Catalog jars, which the EMR
 release lacks. Then
 `govtune access plan` shows how the catalog's grants differ from the declared ones (exit status 2 where they do), and
-`govtune access apply` makes them equal: it grants what is missing and revokes what is too much.
+`govtune access apply` grants what is missing; with `--revoke` it takes away what is too much.
 Choose `GOVTUNE_TRAINING_CONFIGURATIONS=ministral-3-3b` for `mistralai/Ministral-3-3B-Instruct-2512`.
 """
 

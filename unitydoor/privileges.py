@@ -133,14 +133,15 @@ def given_by(requirement: Requirement, principal: str, held: Iterable[Effective]
     held = tuple(held)
     for entry in held:
         if entry.privilege == requirement.privilege:
-            return _source(entry, principal)
+            return source(entry, principal)
     for entry in held:
         if entry.privilege == "ALL PRIVILEGES" and implied_by_all_privileges(requirement.privilege):
-            return f"ALL PRIVILEGES, {_source(entry, principal)}"
+            return f"ALL PRIVILEGES, {source(entry, principal)}"
     return "ownership" if owner == principal and implied_by_ownership(requirement.privilege) else ""
 
 
-def _source(entry: Effective, principal: str) -> str:
+def source(entry: Effective, principal: str) -> str:
+    """Where a privilege of the principal comes from, in words."""
     words = f"inherited from {entry.inherited_from}" if entry.inherited_from else "granted"
     return words if entry.grantee == principal else f"{words}, as a member of {entry.grantee}"
 

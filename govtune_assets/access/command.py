@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from govtune_assets.access.beyond import beyond
 from govtune_assets.access.declaration import Stage, declared, locations, principals
 from govtune_assets.access.differences import Difference, apply, differences
 from govtune_assets.access.explanation import explain
@@ -19,6 +20,8 @@ from unitydoor.secrets import ServicePrincipal
 
 ADMINISTRATOR = "GOVTUNE_ADMIN_CREDENTIALS_FILE"
 DIFFERENT = 2
+NO_DIFFERENCE = "No difference: the catalog holds what is declared."
+ADVICE = "`govtune access apply` makes the grants, with --revoke it takes the surplus away."
 
 
 @dataclass(frozen=True)
@@ -30,25 +33,34 @@ class Outcome:
 
 
 def run_plan(settings: Settings, environment: Mapping[str, str]) -> Outcome:
-    """Show what `apply` would do."""
-    found = differences(administrator(settings, environment), settings)
-    if not found:
-        return Outcome(("No difference: the catalog holds what is declared.",))
-    return Outcome((*_listed(found, settings), f"{_counted(found)}. `govtune access apply` mends it."), DIFFERENT)
-
-
-def run_apply(settings: Settings, environment: Mapping[str, str]) -> Outcome:
-    """Make the difference, and show each statement that was made."""
+    """Show what `apply` would do, and what it would not touch."""
     facts = administrator(settings, environment)
     found = differences(facts, settings)
-    apply(facts, found)
-    granted = sum(entry.missing for entry in found)
-    done = (
-        f"{granted} granted, {len(found) - granted} revoked."
-        if found
-        else "No difference: the catalog holds what is declared."
-    )
-    return Outcome((*_listed(found, settings), done))
+    more = tuple(dict.fromkeys(entry for stage in Stage for entry in beyond(facts, settings, stage)))
+    if not found and not more:
+        return Outcome((NO_DIFFERENCE,))
+    lines = _listed(found, settings)
+    if found:
+        lines.append(f"{_counted(found)}. {ADVICE}")
+    lines += [f"! {entry}  -- {_stages(entry.principal, settings)}" for entry in more]
+    if more:
+        lines.append(f"{len(more)} beyond the declaration, which `govtune access apply` leaves: see who is meant to.")
+    return Outcome(tuple(lines), DIFFERENT)
+
+
+def run_apply(settings: Settings, environment: Mapping[str, str], revoke: bool = False) -> Outcome:
+    """Make the missing grants, with `revoke` take the surplus ones away, and show each statement that was made."""
+    facts = administrator(settings, environment)
+    found = differences(facts, settings)
+    made = tuple(entry for entry in found if entry.missing or revoke)
+    apply(facts, made)
+    lines = _listed(made, settings)
+    if made or not found:
+        granted = sum(entry.missing for entry in made)
+        lines.append(f"{granted} granted, {len(made) - granted} revoked." if made else NO_DIFFERENCE)
+    if left := len(found) - len(made):
+        lines.append(f"{left} surplus grants are left as they are: `govtune access apply --revoke` takes them away.")
+    return Outcome(tuple(lines))
 
 
 def run_explain(
@@ -68,6 +80,8 @@ def run_explain(
     mine = [grant.requirement for grant in declared(settings) if grant.stage == stage]
     title = f"{stage} ({application_id})" if stage else application_id
     lines = [f"{title}: {found.action} {target}".rstrip(), *found.lines()]
+    if found.action is not action:
+        lines.append(f"This holds while there is no {target}; to who asks, what is hidden looks the same.")
     if found.allowed:
         return Outcome((*lines, "Allowed."))
     lines.append(f"Refused: {len(found.missing)} missing, {len(found.untold)} not told.")
@@ -104,10 +118,11 @@ def _asked_as(settings: Settings, environment: Mapping[str, str], stage: Stage |
 
 
 def _listed(found: tuple[Difference, ...], settings: Settings) -> list[str]:
-    stages: dict[str, list[str]] = {}
-    for stage, principal in principals(settings).items():
-        stages.setdefault(principal, []).append(stage)
-    return [f"{entry.sign} {entry.statement()}  -- {', '.join(stages[entry.principal])}" for entry in found]
+    return [f"{entry.sign} {entry.statement()}  -- {_stages(entry.principal, settings)}" for entry in found]
+
+
+def _stages(principal: str, settings: Settings) -> str:
+    return ", ".join(stage for stage, known in principals(settings).items() if known == principal) or "not ours"
 
 
 def _counted(found: tuple[Difference, ...]) -> str:

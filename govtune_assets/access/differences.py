@@ -1,10 +1,12 @@
 """The difference between the declared grants and the catalog's, in both directions, and making it.
 
 Looked at: grants of the project's principals on the securables that the declaration names, and on the tables and
-models in its schemas. Grants of anybody else, and on anything else, are neither shown nor changed.
+models in its schemas. Grants of anybody else, and on anything else, are neither shown nor changed. What a principal has
+by other ways than a grant to itself belongs to `beyond`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +71,9 @@ def with_principals(grants: Iterable[Grant], ids: Mapping[Stage, str]) -> set[He
     return {(ids[grant.stage], grant.requirement) for grant in grants}
 
 
-def securables(facts: Facts, grants: Iterable[Grant]) -> Iterator[tuple[str, str]]:
-    """(type, name) of each securable that the grants name, and of the tables and models in their schemas."""
-    named = sorted({(grant.requirement.securable_type, grant.requirement.name) for grant in grants})
-    yield from named
-    for kind, name in named:
-        if kind == "SCHEMA":
-            yield from facts.inside(name)
+def securables(grants: Iterable[Grant]) -> list[tuple[str, str]]:
+    """(type, name) of each securable that the grants name."""
+    return sorted({(grant.requirement.securable_type, grant.requirement.name) for grant in grants})
 
 
 def differences(facts: Facts, settings: Settings) -> tuple[Difference, ...]:
@@ -83,40 +81,60 @@ def differences(facts: Facts, settings: Settings) -> tuple[Difference, ...]:
 
     Raises:
         ValueError: a principal is not configured, a securable of the declaration does not exist, or who asks may not
-            see its grants.
+            see its grants or what is in it.
     """
     ids, grants = principals(settings), declared(settings)
     held: set[Held] = set()
-    for kind, name in securables(facts, grants):
-        try:
+    for kind, name in securables(grants):
+        with _told(kind, name):
             held |= facts.granted(kind, name)
-        except Absent as error:
-            raise ValueError(
-                f"{kind.lower()} {name} does not exist, or is hidden from who asks: make it first, or ask as the "
-                f"catalog's owner or a metastore administrator ({error})"
-            ) from error
-        except Untold as error:
-            raise ValueError(
-                f"the grants on {kind.lower()} {name} are shown to its owner, to who has MANAGE on it and to a "
-                f"metastore administrator only: ask as one of them ({error})"
-            ) from error
+            inside = list(facts.inside(name)) if kind == "SCHEMA" else []
+        for child in inside:
+            with _told(*child):
+                held |= facts.granted(*child)
     return compare(with_principals(grants, ids), held, ids.values())
+
+
+@contextmanager
+def _told(kind: str, name: str) -> Iterator[None]:
+    """Names the securable of which the catalog tells nothing, and who is told."""
+    try:
+        yield
+    except Absent as error:
+        raise ValueError(
+            f"{kind.lower()} {name} does not exist, or is hidden from who asks: make it first, or ask as the "
+            f"catalog's owner or a metastore administrator ({error})"
+        ) from error
+    except Untold as error:
+        raise ValueError(
+            f"the grants on {kind.lower()} {name} and what is in it are shown to its owner, to who has MANAGE on it "
+            f"and to a metastore administrator only: ask as one of them ({error})"
+        ) from error
 
 
 def differences_of(facts: Facts, settings: Settings, stage: Stage) -> tuple[Difference, ...]:
     """The difference for one stage's principal, as this principal itself is told its own grants.
 
-    What is hidden from it, it holds nothing on.
+    What is hidden from it counts as not granted to it.
     """
     ids, grants = principals(settings), declared(settings)
     principal, held = ids[stage], set[Held]()
-    for kind, name in securables(facts, grants):
+    for kind, name in visible(facts, grants):
         try:
             held |= facts.granted(kind, name, principal)
         except (Absent, Untold):
             continue
     wanted = {entry for entry in with_principals(grants, ids) if entry[0] == principal}
     return compare(wanted, held, [principal])
+
+
+def visible(facts: Facts, grants: Iterable[Grant]) -> Iterator[tuple[str, str]]:
+    """The securables that the grants name, and what of their schemas' tables and models who asks may list."""
+    for kind, name in securables(grants):
+        yield kind, name
+        if kind == "SCHEMA":
+            with suppress(Absent, Untold):
+                yield from list(facts.inside(name))
 
 
 def apply(facts: Facts, found: Sequence[Difference]) -> None:

@@ -91,6 +91,8 @@ def explain(
     target: str,
     location: str = "",
     locations: Mapping[str, str] | None = None,
+    *,
+    made: bool = False,
 ) -> Explanation:
     """Walk the chain of one action.
 
@@ -103,6 +105,8 @@ def explain(
             only by making it, so that WRITE_TABLE then needs what CREATE_TABLE needs, and CREATE_MODEL_VERSION what
             CREATE_MODEL needs: the maker owns it.
         locations: name and address of external locations that are known to exist, for who asks may see none.
+        made: whether the table or model was made before, so that one who does not see it cannot tell whether it is
+            there to be written: it was dropped, or another owns it now.
 
     Raises:
         ValueError: the target has another form, or CREATE_TABLE lacks the location.
@@ -111,7 +115,7 @@ def explain(
         raise ValueError(f"{action} takes an address, s3://bucket/path, not {target!r}")
     if action is Action.CREATE_TABLE and not location:
         raise ValueError(f"{action} of {target} needs the table's address, s3://bucket/path")
-    action = _as_possible(facts, action, target, location)
+    wanted, action = action, _as_possible(facts, action, target, location)
     place = target if action in PATH_ACTIONS else location
     covering = (facts.location_over(place) or narrowest(place, locations or {})) if place else ""
     walker = _Walker(facts, principal)
@@ -119,6 +123,9 @@ def explain(
     links = next((way for way in ways if all(link.verdict is Verdict.HELD for link in way)), ways[0])
     if action in EXTERNAL_ACTIONS:
         links = (_external_access(facts), *links)
+    if made and action is not wanted:
+        by = "it was made before and is hidden from who asks: dropped, or another owns it"
+        links = (Link(f"{'table' if location else 'model'} {target}", "ownership", Verdict.UNTOLD, by), *links)
     return Explanation(principal, action, target, links)
 
 

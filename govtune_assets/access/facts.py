@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from unitydoor.secrets import ServicePrincipal
 
 API = "/api/2.1/unity-catalog"
+SCIM = "/api/2.0/preview/scim/v2"
+EVERYONE = "account users"
+"""The group that holds every principal of the account."""
 _OBJECTS = {
     "CATALOG": "catalogs",
     "SCHEMA": "schemas",
@@ -114,16 +117,27 @@ class Facts:
         return True
 
     def inside(self, schema: str) -> Iterator[tuple[str, str]]:
-        """Tables and registered models of a schema that who asks may see, as (type, full name)."""
+        """Tables and registered models of a schema that who asks may see, as (type, full name).
+
+        Raises:
+            Untold, Absent: who asks may not list the schema.
+        """
         catalog, short = schema.split(".")
         for kind, path, key in _CHILDREN:
-            try:
-                found = list(self._pages(f"{API}/{path}", key, catalog_name=catalog, schema_name=short))
-            except (Untold, Absent):
-                continue
-            for entry in found:
+            for entry in self._pages(f"{API}/{path}", key, catalog_name=catalog, schema_name=short):
                 names = (entry.get(part, "") for part in ("catalog_name", "schema_name", "name"))
                 yield kind, str(entry.get("full_name") or ".".join(names))
+
+    def groups(self, principal: str) -> tuple[str, ...]:
+        """Groups that hold the service principal, as far as who asks is told: `EVERYONE`, and those that it is in
+        itself; the service does not say which groups hold these."""
+        quoted = principal.replace("\\", "\\\\").replace('"', '\\"')
+        try:
+            found = self._get(f"{SCIM}/ServicePrincipals", filter=f'applicationId eq "{quoted}"').get("Resources", [])
+        except (Untold, Absent):
+            found = []
+        named = (str(group.get("display", "")) for entry in found for group in entry.get("groups") or [])
+        return tuple(dict.fromkeys((EVERYONE, *filter(None, named))))
 
     def location_over(self, url: str) -> str:
         """Name of the external location that covers `url`, or "" when who asks sees none."""

@@ -56,7 +56,10 @@ def require_access(
             continue
         facts, principal = catalog.own_facts(stage), principals(settings)[stage]
         known = locations(settings)
-        found = [explain(facts, principal, need.action, need.target, need.location, known) for need in wanted]
+        made = context.instance.get_latest_materialization_event(step) is not None
+        found = [
+            explain(facts, principal, need.action, need.target, need.location, known, made=made) for need in wanted
+        ]
         untold = sorted({f"{link.need} on {link.securable}" for answer in found for link in answer.untold})
         if untold:
             context.log.warning(f"The catalog does not tell whether the {stage} has {', '.join(untold)}.")

@@ -84,12 +84,14 @@ def test_switched_off_external_access_is_named_and_no_grant_mends_it(access: Acc
     assert "administrator switches it on" in by(found, EXTERNAL_ACCESS)
 
 
-def test_what_is_not_there_is_written_by_making_it(access: Access) -> None:
+def test_what_is_not_there_is_written_by_making_it(access: Access, capsys: pytest.CaptureFixture[str]) -> None:
     name, at = "govtune.curated.not_yet", "s3://govtune-lake/curated/delta/not_yet"
     found = ask(access, Stage.CURATOR, Action.WRITE_TABLE, name, at)
     assert found.action is Action.CREATE_TABLE and found.allowed
     model = ask(access, Stage.REGISTRAR, Action.CREATE_MODEL_VERSION, "govtune.ml.not_yet")
     assert model.action is Action.CREATE_MODEL and model.allowed
+    assert cli.main(["access", "explain", "curator", "write-table", name, "--location", at]) == 0
+    assert "This holds while there is no govtune.curated.not_yet" in capsys.readouterr().out
     reading = ask(access, Stage.TRAINER, Action.READ_TABLE, name)
     assert by(reading, "SELECT") == "inherited from schema govtune.curated; the object does not exist yet"
 

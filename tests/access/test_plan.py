@@ -33,7 +33,7 @@ def test_a_seeded_cloud_has_no_difference(access: Access, capsys: pytest.Capture
     assert capsys.readouterr().out == "No difference: the catalog holds what is declared.\n"
 
 
-def test_plan_shows_both_directions_and_apply_makes_them(
+def test_plan_shows_both_directions_and_apply_revokes_only_when_told_to(
     access: Access, table: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     curator, trainer = access.id(Stage.CURATOR), access.id(Stage.TRAINER)
@@ -48,9 +48,15 @@ def test_plan_shows_both_directions_and_apply_makes_them(
         f"- REVOKE SELECT ON TABLE `{table.replace('.', '`.`')}` FROM `{trainer}`;  -- trainer",
     ]
     assert cli.main(["access", "plan"]) == 2
-    assert capsys.readouterr().out.splitlines() == [*shown, "1 missing, 3 surplus. `govtune access apply` mends it."]
+    advice = "`govtune access apply` makes the grants, with --revoke it takes the surplus away."
+    assert capsys.readouterr().out.splitlines() == [*shown, f"1 missing, 3 surplus. {advice}"]
     assert cli.main(["access", "apply"]) == 0
-    assert capsys.readouterr().out.splitlines() == [*shown, "1 granted, 3 revoked."]
+    left = "3 surplus grants are left as they are: `govtune access apply --revoke` takes them away."
+    assert capsys.readouterr().out.splitlines() == [shown[0], "1 granted, 0 revoked.", left]
+    assert cli.main(["access", "plan"]) == 2
+    assert capsys.readouterr().out.splitlines() == [*shown[1:], f"0 missing, 3 surplus. {advice}"]
+    assert cli.main(["access", "apply", "--revoke"]) == 0
+    assert capsys.readouterr().out.splitlines() == [*shown[1:], "0 granted, 3 revoked."]
     assert cli.main(["access", "plan"]) == 0
 
 

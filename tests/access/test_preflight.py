@@ -215,5 +215,5 @@ def test_the_check_reports_drift_and_blocks_nothing(access: Access, drift: None)
     (found,) = check(access)
     assert not found.passed and not found.blocking and found.severity is dg.AssetCheckSeverity.WARN
     table = str(found.metadata["Differences"].value)
-    assert "| missing | curator | SELECT | schema govtune.raw |" in table
-    assert "| surplus | trainer | MODIFY | schema govtune.curated |" in table
+    assert "| missing | curator | SELECT | schema govtune.raw | grant |" in table
+    assert "| surplus | trainer | MODIFY | schema govtune.curated | grant |" in table
