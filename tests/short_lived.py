@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service.catalog import AwsIamRoleRequest
 
@@ -76,8 +78,9 @@ def short_lived_workspace(cloud: Cloud, folder: Path, seconds: int) -> Iterator[
     made = ShortLived(f"http://127.0.0.1:{port}", ServicePrincipal(**admin, purpose="short/admin"))
     try:
         _wait(process, made.host)
-        _seed(made)
-        yield made
+        with _trusted(cloud, _external_id(made)):
+            _seed(made)
+            yield made
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
@@ -94,9 +97,38 @@ def _wait(process: subprocess.Popen[bytes], host: str) -> None:
             time.sleep(0.05)
 
 
+def _external_id(made: ShortLived) -> str:
+    role = AwsIamRoleRequest(role_arn=ROLE)
+    credential = made.client.storage_credentials.create(name="govtune", aws_iam_role=role)
+    assert credential.aws_iam_role and credential.aws_iam_role.external_id
+    return credential.aws_iam_role.external_id
+
+
+@contextmanager
+def _trusted(cloud: Cloud, external_id: str) -> Iterator[None]:
+    """The session's role takes the workspace's external id beside its own, as the account's administrator decides."""
+    root = json.loads((cloud.state / "credentials" / "aws-root.json").read_text())
+    iam = boto3.client(
+        "iam",
+        endpoint_url=cloud.env["AWS_ENDPOINT_URL"],
+        region_name=cloud.env["AWS_REGION"],
+        aws_access_key_id=root["access_key_id"],
+        aws_secret_access_key=root["secret_access_key"],
+    )
+    name = ROLE.rpartition("/")[2]
+    before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    trust = copy.deepcopy(before)
+    asked = next(one for one in trust["Statement"] if one["Sid"] == "TheCatalog")["Condition"]["StringEquals"]
+    asked["sts:ExternalId"] = [asked["sts:ExternalId"], external_id]
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    try:
+        yield
+    finally:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
+
+
 def _seed(made: ShortLived) -> None:
     client = made.client
-    client.storage_credentials.create(name="govtune", aws_iam_role=AwsIamRoleRequest(role_arn=ROLE))
     client.external_locations.create(name="lake", url=f"s3://{BUCKET}/{FOLDER}", credential_name="govtune")
     client.catalogs.create(name="govtune")
     client.schemas.create(name="raw", catalog_name="govtune")
