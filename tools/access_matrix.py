@@ -55,11 +55,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Identity:
-    """One who asks: a role's session, with its policies."""
+    """One who asks: a role's session, with its policies, and the documents that these were read from."""
 
     principal: Principal
     policies: Sequence[Policy]
     session: Policy | None = None
+    documents: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _identities(iam: Any) -> Iterator[tuple[str, Identity]]:
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
         policies = [Policy.parse(document) for document in documents]
-        yield short, Identity(_session(role), policies)
+        yield short, Identity(_session(role), policies, documents=documents)
         if short == "unity-catalog":
             read = _session_policy(f"{NAME}-lake", "raw/risk", ["s3:GetObject"])
             write = _session_policy(f"{NAME}-lake", "raw/risk", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"])

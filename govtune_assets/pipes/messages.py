@@ -14,7 +14,7 @@ TRAINING_PREFIX = "pipes/train"
 
 
 class PrefixedS3MessageReader(PipesS3MessageReader):
-    """dagster-aws's reader, with its message folder under `prefix` (one kind of job, one run), not in the bucket's root."""
+    """dagster-aws's reader, with its folder of messages under `prefix` (a kind of job and a run), not in the root."""
 
     def __init__(self, *, bucket: str, client: Any, prefix: str, interval: float):
         super().__init__(bucket=bucket, client=client, interval=interval, include_stdio_in_messages=True)

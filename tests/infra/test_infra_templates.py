@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from govtune_assets.training_job import pinned_image
+
 INFRA = Path(__file__).parents[2] / "infra"
 TEMPLATES = sorted(INFRA.glob("*.yaml"))
 JOB_ROLES = ("DagsterPolicy", "PreflightRole", "EmrRole", "SageMakerRole", "AuditDeliveryRole")
-# Actions that know no resources: "*" is the only one that can be named (Service Authorization Reference).
-WITHOUT_RESOURCES = {"cloudwatch:PutMetricData"}
-OF_TRAINING_IN_A_VPC = re.compile(r"(ec2:(Create|Delete|Describe)\w+|ecr:\w+)")
 
 
 class _Loader(yaml.SafeLoader):
@@ -46,7 +45,8 @@ def statements(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The statements that an identity has, of its own policies."""
     properties = resource["Properties"]
     documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [properties])]
-    return [one for document in documents for one in document["Statement"]]
+    found = [one for document in documents for one in document["Statement"]]
+    return [one["Fn::If"][1] if "Fn::If" in one else one for one in found]
 
 
 def listed(value: Any) -> list[Any]:
@@ -83,11 +83,41 @@ def test_the_only_right_in_iam_is_to_pass_a_role_to_its_own_service() -> None:
     assert all("iam:PassedToService" in one["Condition"]["StringEquals"] for one in passed)
 
 
-def test_every_resource_is_named_where_the_action_knows_one() -> None:
-    for role, action, statement in allowed((*JOB_ROLES, "CatalogRole")):
-        if "*" in listed(statement["Resource"]):
-            known = action in WITHOUT_RESOURCES or OF_TRAINING_IN_A_VPC.fullmatch(action)
-            assert role == "SageMakerRole" and known, (role, action)
+def parameters(name: str) -> dict[str, Any]:
+    """The parameters of a template."""
+    found: dict[str, Any] = yaml.load((INFRA / name).read_text(), Loader=_Loader)["Parameters"]
+    return found
+
+
+def test_the_catalog_is_never_trusted_without_an_external_id() -> None:
+    asked = parameters("access.yaml")["CatalogExternalId"]
+    assert "Default" not in asked
+    for external_id, taken in (
+        ("0000", True),
+        ("5d1a7e9c-90ab-4b6f-8f5c-1c7b0f3d2e41", True),
+        ("", False),
+        ("*", False),
+    ):
+        assert bool(re.fullmatch(asked["AllowedPattern"], external_id)) is taken, external_id
+    trust = resources("access.yaml")["CatalogRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    by_catalog = next(one for one in trust if one["Sid"] == "TheCatalog")
+    assert by_catalog["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "CatalogExternalId"}}}
+
+
+def test_the_training_role_may_pull_the_image_that_is_pinned() -> None:
+    asked = parameters("access.yaml")
+    address = pinned_image("us-east-1").partition(":")[0]
+    registry, _, repository = address.partition("/")
+    assert asked["TrainingImageAccount"]["Default"] == registry.partition(".")[0]
+    assert asked["TrainingImageRepository"]["Default"] == repository
+
+
+@pytest.mark.parametrize("bucket", ["Lake", "Models", "Work", "Audit"])
+def test_no_bucket_takes_a_key_that_its_writer_brings(bucket: str) -> None:
+    of_bucket = resources("storage.yaml")[f"{bucket}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+    (rule,) = [one for one in of_bucket if one.get("Sid") == "NotUnderACustomersKey"]
+    assert (rule["Effect"], rule["Principal"], rule["Action"]) == ("Deny", "*", "s3:PutObject")
+    assert rule["Condition"] == {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}
 
 
 def test_no_role_of_a_job_reaches_tables_or_their_key() -> None:
