@@ -23,6 +23,9 @@ EXTREMES = 5
 NOT_COUNTED = frozenset((SkipReason.AMENDMENT, SkipReason.SUPERSEDED, SkipReason.CO_REGISTRANT))
 """Skipped 10-Ks for which nothing is missing: another filing stands for the year."""
 
+LISTED = frozenset((SkipReason.NO_FILINGS,))
+"""Reasons to leave out a company whose list of filings was had whole."""
+
 DIGITS = 4
 """Digits after the point of a figure."""
 _ADDRESS = re.compile(r"https?://\S+")
@@ -40,15 +43,26 @@ class Missing:
 
 @dataclass(frozen=True)
 class Coverage:
-    """10-Ks that the submissions files list for the year, and those of them that were extracted."""
+    """10-Ks that the submissions files list for the year, and those of them that were extracted.
+
+    `unlisted` are companies whose list could not be had whole, and of which no 10-K of the year is known: each
+    counts as one that is lacking. A source that is out of order would otherwise look like one that lists little.
+    """
 
     listed: int
     extracted: int
+    unlisted: int
 
     @property
     def share(self) -> float:
-        """1 where nothing is listed: then nothing is lacking."""
-        return self.extracted / self.listed if self.listed else 1.0
+        """0 where nothing is listed: nothing was shown to be there."""
+        return _ratio(self.extracted, self.listed + self.unlisted)
+
+    def __str__(self) -> str:
+        words = f"{self.extracted:,} of {self.listed:,} listed 10-Ks were extracted"
+        if self.unlisted:
+            words += f", and of {self.unlisted:,} companies no whole list of filings could be had"
+        return words
 
 
 class Tally:
@@ -85,13 +99,18 @@ class Tally:
 def coverage(collection: Collection) -> Coverage:
     """How many of the listed 10-Ks were extracted. A filing that failed is both a record and a skip: it counts once."""
     annual = [record for record in collection.filings if record.form_type == "10-K"]
-    left_out = {
-        skip.source.accession_number
+    lacking = [
+        skip.source
         for skip in collection.skips
         if skip.source and skip.source.form_type == "10-K" and skip.reason not in NOT_COUNTED
-    }
-    listed = left_out | {record.filing.accession_number for record in annual}
-    return Coverage(len(listed), sum(record.status != "failed" for record in annual))
+    ]
+    listed = [*lacking, *(record.filing for record in annual)]
+    unlisted = {skip.company.cik for skip in collection.skips if not skip.source and skip.reason not in LISTED}
+    return Coverage(
+        len({filing.accession_number for filing in listed}),
+        sum(record.status != "failed" for record in annual),
+        len(unlisted - {filing.company.cik for filing in listed}),
+    )
 
 
 def missing_companies(collection: Collection) -> list[Missing]:
@@ -124,6 +143,7 @@ def report(collection: Collection) -> dict[str, Any]:
         "filings": len(collection.filings),
         "annual_reports_listed": covered.listed,
         "annual_reports_extracted": covered.extracted,
+        "companies_without_list": covered.unlisted,
         "missing_companies": [
             {**_company(item.company), "reason": item.reason, "detail": item.detail}
             for item in missing_companies(collection)
@@ -168,6 +188,7 @@ def figures(collection: Collection, tally: Tally) -> dict[str, int | float]:
         "missing_companies": len(missing_companies(collection)),
         "annual_reports_listed": covered.listed,
         "annual_reports_extracted": covered.extracted,
+        "companies_without_list": covered.unlisted,
         "annual_report_coverage": covered.share,
         "full": sum(record.status == "full" for record in collection.filings),
         "failed": sum(record.status == "failed" for record in collection.filings),
@@ -185,7 +206,7 @@ def _in_short(collection: Collection, tally: Tally) -> str:
     covered, stats = coverage(collection), collection.stats
     megabytes = stats.bytes_received / MEGABYTE
     rows = [
-        ["10-Ks", f"{covered.extracted:,} of {covered.listed:,} listed were extracted ({covered.share:.1%})"],
+        ["10-Ks", f"{covered} ({covered.share:.1%})"],
         ["risk factors", f"{tally.risk_factors:,}; under a subcaption: {tally.captioned_share:.1%} of full sections"],
         [
             "download",

@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 from govtune_assets import gates, markdown
 from govtune_assets.assets.common import access_table
 from govtune_assets.checks.common import Gate, TableGate, Verdict, build_gate, build_table_gate, recorded
+from govtune_assets.collection_report import Coverage
 from govtune_assets.keys import RAW_TABLE, table_name
 from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.provenance import Materialized
@@ -91,14 +92,13 @@ def build_filing_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
 def annual_reports_covered(made: Materialized, least: float) -> Verdict:
     """The share of the listed 10-Ks that were extracted is at least `least`; amendments are not counted."""
-    listed = int(recorded(made, "annual_reports_listed"))
-    extracted = int(recorded(made, "annual_reports_extracted"))
-    share = extracted / listed if listed else 1.0
+    names = ("annual_reports_listed", "annual_reports_extracted", "companies_without_list")
+    covered = Coverage(*(int(recorded(made, name)) for name in names))
     return Verdict(
-        share >= least,
-        share,
+        covered.share >= least,
+        covered.share,
         least,
-        f"{extracted:,} of {listed:,} listed 10-Ks were extracted ({share:.1%}, at least {least:.1%} are needed); "
+        f"{covered} ({covered.share:.1%}, at least {least:.1%} are needed); "
         f"{int(recorded(made, 'missing_companies')):,} companies have no filing in the year.",
     )
 

@@ -10,6 +10,7 @@ from govtune_assets.edgar.errors import (
     UndeclaredToolError,
     UniverseError,
     UnknownCompanyError,
+    UnobtainableError,
 )
 from govtune_assets.edgar.records import (
     Collection,
@@ -53,6 +54,7 @@ __all__ = [
     "Universe",
     "UniverseError",
     "UnknownCompanyError",
+    "UnobtainableError",
     "collect",
     "companies_in_folder",
     "normalize_cik",

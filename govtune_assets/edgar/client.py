@@ -21,6 +21,7 @@ from govtune_assets.edgar.errors import (
     DownloadError,
     MissingDocumentError,
     UndeclaredToolError,
+    UnobtainableError,
 )
 from govtune_assets.edgar.gate import RateGate
 from govtune_assets.edgar.settings import EdgarSource
@@ -29,6 +30,7 @@ _RATE_PAGE = (b"request rate threshold exceeded", b"maximum allowable requests p
 _TOOL_PAGE = (b"undeclared automated tool",)
 _PAGE_BYTES = 64 * 1024  # both refusal pages are about 5 kB; filings are larger or are not such pages
 _NOT_MODIFIED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER = 304, 403, 404, 429, 500
+_TIMES_OUT = (408, 425)  # RFC 9110, 15.5.9, RFC 8470, 5.2: the same request may be answered later
 _BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0  # seconds
 
 
@@ -55,6 +57,10 @@ class _Answer:
 
 class _TransientError(Exception):
     """A failure that asking again may mend."""
+
+
+class _TooLargeError(Exception):
+    """A body beyond the limit."""
 
 
 class EdgarClient:
@@ -88,7 +94,7 @@ class EdgarClient:
 
         `damaged` says that the stored body turned out not to be what its digest says, and is to be fetched anew.
         Raises MissingDocumentError where the source lacks it (remembered for `index_max_age_seconds`),
-        DownloadError, BlockedError, UndeclaredToolError.
+        UnobtainableError, DownloadError, BlockedError, UndeclaredToolError.
         """
         known = self.cache.entry(url)
         if known is not None and not damaged and (known.sha256 is not None or self._fresh(known)):
@@ -100,10 +106,11 @@ class EdgarClient:
     async def index(self, url: str) -> bytes:
         """An index file, such as a submissions file: asked for again, conditionally, once it has aged.
 
+        One that was missing is asked for every time: a source that is out of order may say so of any.
         Raises as `document` does.
         """
         known = self.cache.entry(url)
-        if known is not None and self._fresh(known):
+        if known is not None and known.sha256 is not None and self._fresh(known):
             self.traffic.from_cache += 1
         else:
             self.traffic.index_requests += 1
@@ -149,9 +156,15 @@ class EdgarClient:
                     continue
                 if answer.status in (httpx.codes.OK, _NOT_MODIFIED) or _missing(answer):
                     return answer
-                if answer.status < _SERVER:
+                if (
+                    answer.status == _FORBIDDEN
+                ):  # a refusal whose page is not known: it is of the client, not of the object
                     raise DownloadError(url, failures + 1, f"HTTP {answer.status}")
+                if answer.status < _SERVER and answer.status not in _TIMES_OUT:
+                    raise UnobtainableError(url, f"HTTP {answer.status}")
                 raise _TransientError(f"HTTP {answer.status}")
+            except _TooLargeError:
+                raise UnobtainableError(url, f"more than {self.source.max_document_bytes} bytes") from None
             except (httpx.TransportError, _TransientError) as error:
                 failures += 1
                 if failures >= self.source.attempts:
@@ -174,7 +187,7 @@ class EdgarClient:
             async for chunk in response.aiter_raw():
                 raw += chunk
                 if len(raw) > self.source.max_document_bytes:
-                    raise DownloadError(url, 1, f"more than {self.source.max_document_bytes} bytes")
+                    raise _TooLargeError
             self.traffic.bytes_received += len(raw)
             declared = response.headers.get("content-length", "")
             if declared.isdigit() and int(declared) != len(raw):
@@ -192,7 +205,7 @@ def _existing(entry: Entry) -> Entry:
 
 
 def _unpack(raw: bytes, encoding: str, limit: int) -> Body:
-    """The body, unpacked within `limit` bytes; a stream that is cut, damaged or too large is transient."""
+    """The body, unpacked within `limit` bytes; a stream that is cut or damaged is transient."""
     if encoding in ("identity", "") or not raw:
         return Body.of(raw)
     if encoding not in ("gzip", "x-gzip", "deflate"):
@@ -206,8 +219,10 @@ def _unpack(raw: bytes, encoding: str, limit: int) -> Body:
         except zlib.error as error:
             raise _TransientError(f"damaged {encoding} body: {error}") from error
         left -= len(parts[-1])
-        if not unpacker.eof or left < 0:
-            raise _TransientError(f"{encoding} body ends too early or holds more than {limit} bytes")
+        if left < 0:
+            raise _TooLargeError
+        if not unpacker.eof:
+            raise _TransientError(f"{encoding} body ends too early")
         rest = unpacker.unused_data
     return Body.of(b"".join(parts), None if encoding == "deflate" else raw)
 

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 
 from govtune_assets.edgar.cache import Entry
 from govtune_assets.edgar.client import EdgarClient
-from govtune_assets.edgar.errors import DownloadError, MalformedAnswerError, MissingDocumentError
+from govtune_assets.edgar.errors import DownloadError, MalformedAnswerError, MissingDocumentError, UnobtainableError
 from govtune_assets.edgar.fiscal import (
     Calendar,
     Placement,
@@ -42,7 +42,7 @@ from govtune_assets.edgar.records import (
     Stats,
 )
 from govtune_assets.edgar.settings import EdgarSource
-from govtune_assets.edgar.submissions import AMENDMENTS, FORMS, submissions
+from govtune_assets.edgar.submissions import AMENDMENTS, FORMS, Submissions, submissions
 from govtune_assets.edgar.universe import Filers, Universe, parse_universe, resolve
 from govtune_assets.edgar.workers import DocumentFailedError, WorkerEndedError, Workers
 from govtune_assets.extraction import EXTRACTOR_VERSION, FiscalFacts, worker
@@ -52,6 +52,11 @@ _COMPANIES = 4  # submissions files under way at once
 _READERS = 4  # filings under way from the cache to a record: two at a worker, two about to be
 _WORKERS = 2  # processes that extract: each takes some 20 filings a second
 _REPORT_EVERY = 1.0  # seconds
+_UNLISTED: dict[type[Exception], SkipReason] = {
+    MissingDocumentError: SkipReason.NO_SUBMISSIONS,
+    UnobtainableError: SkipReason.UNOBTAINABLE,
+    MalformedAnswerError: SkipReason.MALFORMED_SUBMISSIONS,
+}
 
 
 def collect(
@@ -67,7 +72,8 @@ def collect(
     With `amendments` their 10-K/As and 10-Q/As too, each a record of its own beside the report that it amends.
 
     Raises UniverseError, UnknownCompanyError for names the source does not know, UndeclaredToolError, BlockedError, and
-    DownloadError where the list of companies itself cannot be had; failures of single filings are in `skips`.
+    DownloadError, UnobtainableError and MalformedAnswerError where the list of companies itself cannot be had; failures
+    of single filings are in `skips`.
     """
     collecting = _Collector(source, fiscal_year, on_progress, amendments).run(parse_universe(universe))
     if not _in_event_loop():
@@ -151,13 +157,8 @@ class _Collector:
 
     async def _candidates(self, company: Company) -> None:
         """Queue the filings of a company that may belong to the fiscal year."""
-        try:
-            listed = await submissions(self._client, company, earliest_filing_date(self._year), self._forms)
-        except MissingDocumentError as error:
-            self._without_filings(company, SkipReason.NO_SUBMISSIONS, str(error))
-            return
-        except (DownloadError, MalformedAnswerError) as error:
-            self._skips.append(Skip(SkipReason.DOWNLOAD_FAILED, company, None, str(error)))
+        listed = await self._listed(company)
+        if listed is None:
             return
         calendar = listed.calendar
         count = 0
@@ -173,11 +174,25 @@ class _Collector:
                 continue
             self._total += 1
             await self._queue.put((filing, calendar))
-        if not count:
+        if listed.missing_pages:
+            detail = f"the source lacks older pages of the submissions file: {', '.join(listed.missing_pages)}"
+            if count:
+                self._skips.append(Skip(SkipReason.MISSING_PAGES, listed.company, None, detail))
+            else:
+                self._without_filings(listed.company, SkipReason.MISSING_PAGES, detail)
+        elif not count:
             detail = f"no 10-K or 10-Q of fiscal year {self._year} in the submissions file"
-            if listed.missing_pages:
-                detail += f"; the source lacks its older pages {', '.join(listed.missing_pages)}"
             self._without_filings(listed.company, SkipReason.NO_FILINGS, detail)
+
+    async def _listed(self, company: Company) -> Submissions | None:
+        """The company's submissions, or None where they cannot be had and a skip says why."""
+        try:
+            return await submissions(self._client, company, earliest_filing_date(self._year), self._forms)
+        except tuple(_UNLISTED) as error:
+            self._without_filings(company, _UNLISTED[type(error)], str(error))
+        except DownloadError as error:
+            self._skips.append(Skip(SkipReason.DOWNLOAD_FAILED, company, None, str(error)))
+        return None
 
     def _without_filings(self, company: Company, reason: SkipReason, detail: str) -> None:
         """A skip, unless the company was in the universe in the years before or after alone."""
@@ -215,6 +230,8 @@ class _Collector:
             return await self._client.document(filing.url, damaged=damaged)
         except MissingDocumentError as error:
             self._skip(SkipReason.MISSING_DOCUMENT, filing, str(error))
+        except UnobtainableError as error:
+            self._skip(SkipReason.UNOBTAINABLE, filing, str(error))
         except DownloadError as error:
             self._skip(SkipReason.DOWNLOAD_FAILED, filing, str(error))
         return None

@@ -45,6 +45,14 @@ class DownloadError(EdgarError):
         self.url = url
 
 
+class UnobtainableError(EdgarError):
+    """The source refuses an object, or it is too large: asking again does not help."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} cannot be had, and asking again will not help: {reason}")
+        self.url = url
+
+
 class UniverseError(EdgarError):
     """What was written as a universe is none, or its list of companies cannot be read."""
 

@@ -49,12 +49,15 @@ class Filing:
 
 
 class SkipReason(StrEnum):
-    """Why a filing, or a company, is not among the records."""
+    """Why a filing, or a company, is not among the records. Of these, `DOWNLOAD_FAILED` alone may mend by itself."""
 
     NO_SUBMISSIONS = "no_submissions"
+    MALFORMED_SUBMISSIONS = "malformed_submissions"
+    MISSING_PAGES = "missing_pages"
     NO_FILINGS = "no_filings"
     NO_DOCUMENT_NAME = "no_document_name"
     MISSING_DOCUMENT = "missing_document"
+    UNOBTAINABLE = "unobtainable"
     DOWNLOAD_FAILED = "download_failed"
     AMENDMENT = "amendment"
     FISCAL_YEAR_UNKNOWN = "fiscal_year_unknown"

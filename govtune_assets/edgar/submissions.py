@@ -51,7 +51,7 @@ async def submissions(client: EdgarClient, company: Company, since: date, forms:
         pages = _pages_since(main["filings"].get("files") or [], since)
         named = _company(main, company)
         rows = list(_rows(client, named, recent, since, forms))
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise MalformedAnswerError(url, f"{type(error).__name__}: {error}") from error
     missing = []
     for name in pages:
@@ -60,7 +60,7 @@ async def submissions(client: EdgarClient, company: Company, since: date, forms:
             rows += _rows(client, named, json.loads(await client.index(page_url)), since, forms)
         except MissingDocumentError:
             missing.append(name)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise MalformedAnswerError(page_url, f"{type(error).__name__}: {error}") from error
     unique = {filing.accession_number: filing for filing in rows}
     end = main.get("fiscalYearEnd")

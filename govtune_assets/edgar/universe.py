@@ -21,6 +21,7 @@ from govtune_assets.edgar.errors import (
     MissingDocumentError,
     UniverseError,
     UnknownCompanyError,
+    UnobtainableError,
 )
 from govtune_assets.edgar.membership import Membership, sp500
 from govtune_assets.edgar.records import Company
@@ -306,6 +307,8 @@ class _Known:
             await self._client.index(self._client.source.submissions_url(f"CIK{cik}.json"))
         except MissingDocumentError:
             return None
+        except UnobtainableError:  # said of the company, with its name, where its filings are listed
+            pass
         return Company(cik, ticker, "")
 
 
@@ -320,5 +323,5 @@ async def _listed(client: EdgarClient) -> dict[str, Company]:
             )
             for row in rows.values()
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedAnswerError(url, f"{type(error).__name__}: {error}") from error

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 
-from govtune_assets.edgar import DownloadError, EdgarSource
+from govtune_assets.edgar import DownloadError, EdgarSource, UnobtainableError
 from govtune_assets.edgar.client import EdgarClient
 
 from .conftest import AGENT
@@ -84,10 +84,16 @@ def test_an_empty_body_is_an_empty_document(source: EdgarSource) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
-    [("/brotli", "unknown content encoding 'br'"), ("/bomb", "more than 100000 bytes"), ("/large", "more than 100000")],
+    ("path", "error", "reason"),
+    [
+        ("/brotli", DownloadError, "unknown content encoding 'br'"),
+        ("/bomb", UnobtainableError, "more than 100000 bytes"),
+        ("/large", UnobtainableError, "more than 100000 bytes"),
+    ],
 )
-def test_what_cannot_be_unpacked_within_the_limit_is_refused(source: EdgarSource, path: str, reason: str) -> None:
-    with pytest.raises(DownloadError, match=reason):
+def test_what_cannot_be_unpacked_within_the_limit_is_refused(
+    source: EdgarSource, path: str, error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
         _fetch(source, path)
     assert not list((source.cache_dir / "entries").rglob("*.json"))

@@ -193,6 +193,34 @@ def test_older_pages_are_read_where_recent_starts_too_late(folder: Folder, repli
     assert collection.stats.requests == 4  # the list, the submissions file, one older page, one document
 
 
+@pytest.mark.parametrize("filed", ["2024-02-20", "2026-02-20"])
+def test_an_older_page_that_is_missing_is_a_skip(folder: Folder, replica: Start, source: Source, filed: str) -> None:
+    cik = folder.company(7, "AAA")
+    folder.filing(cik, document(), filed=filed, reported=f"{int(filed[:4]) - 1}-12-31")
+    page = f"CIK{cik}-submissions-001.json"
+    folder.filing(cik, document(form="10-Q", period="Q1"), form="10-Q", filed="2023-05-01", page=page)
+    (folder.root / "data" / "submissions" / page).unlink()
+    collection = collect(source(replica(folder.root)), 2023)
+    assert len(collection.filings) == (filed == "2024-02-20")
+    (skip,) = collection.skips
+    assert (skip.reason, skip.source) == (SkipReason.MISSING_PAGES, None)
+    assert page in skip.detail
+
+
+def test_a_submissions_file_that_was_missing_is_asked_for_by_the_next_run(
+    folder: Folder, replica: Start, source: Source
+) -> None:
+    cik = folder.company(1, "AAA")
+    folder.filing(cik, document())
+    running = replica(folder.root)
+    path = folder.root / "data" / "submissions" / f"CIK{cik}.json"
+    body = path.read_bytes()
+    path.unlink()
+    assert [skip.reason for skip in collect(source(running), 2023).skips] == [SkipReason.NO_SUBMISSIONS]
+    path.write_bytes(body)
+    assert len(collect(source(running), 2023).filings) == 1
+
+
 def test_share_classes_are_one_filer_and_tickers_are_normalized(folder: Folder, replica: Start, source: Source) -> None:
     cik = folder.company(1067983, "BRK-B", "BRK-A")
     folder.filing(cik, document())

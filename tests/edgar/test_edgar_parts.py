@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from govtune_assets.edgar import (
     EdgarSource,
     MalformedAnswerError,
+    SkipReason,
     collect,
     companies_in_folder,
     normalize_cik,
@@ -58,7 +59,7 @@ def test_the_companies_of_a_folder(folder: Folder) -> None:
     assert companies_in_folder(folder.root) == ("0000000001", "0000000002")
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{", '{"0": {"ticker": "A"}}', '{"0": 7}'])
+@pytest.mark.parametrize("body", ["", "[]", "{", "[" * 100_000, '{"0": {"ticker": "A"}}', '{"0": 7}'])
 def test_a_list_of_companies_that_is_none(
     body: str, folder: Folder, replica: Callable[..., Replica], source: Callable[..., EdgarSource]
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_submissions_file_that_is_none_is_a_skip(
         json.dumps({"filings": {"recent": {"form": 1}}})
     )
     collection = collect(source(replica(folder.root)), 2023)
+    assert collection.skips[0].reason is SkipReason.MALFORMED_SUBMISSIONS
     assert "not the expected document" in collection.skips[0].detail
 
 

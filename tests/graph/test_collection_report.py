@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pytest
+
 from govtune_assets import collection_report, provenance
 from govtune_assets.collection_report import Coverage, Tally, coverage, missing_companies, report, tables
 from govtune_assets.edgar import Collection, Company, Filing, FilingRecord, Skip, SkipReason, Stats
@@ -60,8 +62,34 @@ def test_coverage_counts_each_listed_annual_report_once() -> None:
             skip(SkipReason.NO_SUBMISSIONS, GONE),
         ],
     )
-    assert coverage(collection) == Coverage(listed=3, extracted=1)
-    assert coverage(collected([], [])).share == 1
+    assert coverage(collection) == Coverage(listed=3, extracted=1, unlisted=1)
+    assert coverage(collection).share == 0.25
+    assert coverage(collected([], [])).share == 0
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        SkipReason.NO_SUBMISSIONS,
+        SkipReason.MALFORMED_SUBMISSIONS,
+        SkipReason.MISSING_PAGES,
+        SkipReason.UNOBTAINABLE,
+        SkipReason.DOWNLOAD_FAILED,
+    ],
+)
+def test_a_company_whose_filings_nobody_could_list_lacks_a_10_k(reason: SkipReason) -> None:
+    collection = collected([record(LAMPS, 1), record(ROPES, 2, form="10-Q")], [skip(reason, ROPES), skip(reason, GONE)])
+    assert coverage(collection) == Coverage(listed=1, extracted=1, unlisted=2)
+    assert report(collection)["companies_without_list"] == 2
+    assert collection_report.figures(collection, Tally())["annual_report_coverage"] == 0.3333
+    assert "2 companies" in str(tables(collection, Tally())["In short"].value)
+
+
+def test_a_company_whose_10_k_is_known_lacks_none_for_want_of_older_pages() -> None:
+    known = collected([record(LAMPS, 1)], [skip(SkipReason.MISSING_PAGES, LAMPS)])
+    assert coverage(known) == Coverage(listed=1, extracted=1, unlisted=0)
+    none = collected([record(LAMPS, 1)], [skip(SkipReason.NO_FILINGS, LATER)])
+    assert coverage(none).share == 1
 
 
 def test_companies_without_a_record_are_named_with_the_reason() -> None:

@@ -137,6 +137,23 @@ def test_a_missing_document_closes_the_way_to_the_table(lab: Lab, folder: Folder
     assert lenient.run(RAW_TABLE)[0].success
 
 
+def test_companies_whose_filings_nobody_can_list_close_the_way_to_the_table(lab: Lab, folder: Folder) -> None:
+    for number in range(1, 4):
+        annual(folder, number)
+    submissions = folder.root / "data" / "submissions"
+    (submissions / "CIK0000000002.json").unlink()
+    (submissions / "CIK0000000003.json").write_text("{")
+    result, checks = lab.run(RAW_FILINGS)
+    covered = checks["annual_reports_covered"]
+    (made,) = result.asset_materializations_for_node("raw_filings")
+    assert not covered.passed and covered.metadata["value"].value == pytest.approx(1 / 3)
+    assert "1 of 1 listed 10-Ks were extracted, and of 2 companies no whole list" in str(covered.description)
+    shown = str(made.metadata["Missing companies"].value)
+    assert "CHK2) | no\\_submissions |" in shown and "CHK3) | malformed\\_submissions |" in shown
+    refused, _ = lab.run(RAW_TABLE)
+    assert f"annual_reports_covered of raw_filings, fiscal year {YEAR}: failed" in reason(refused)
+
+
 def test_an_unreadable_document_fails_the_share_of_failed_extractions(lab: Lab, folder: Folder) -> None:
     annual(folder, 1)
     annual(folder, 2, "\x00")
