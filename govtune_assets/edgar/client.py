@@ -103,14 +103,16 @@ class EdgarClient:
         self.traffic.document_requests += 1
         return await self._fetch(url, None)
 
-    async def index(self, url: str) -> bytes:
+    async def index(self, url: str, settled_at: float | None = None) -> bytes:
         """An index file, such as a submissions file: asked for again, conditionally, once it has aged.
 
-        One that was missing is asked for every time: a source that is out of order may say so of any.
+        It ages more slowly where it was looked at after `settled_at`, in seconds since the epoch, since when what the
+        caller looks for in it hardly changes. One that was missing is asked for every time: a source that is out of
+        order may say so of any.
         Raises as `document` does.
         """
         known = self.cache.entry(url)
-        if known is not None and known.sha256 is not None and self._fresh(known):
+        if known is not None and known.sha256 is not None and self._fresh(known, settled_at):
             self.traffic.from_cache += 1
         else:
             self.traffic.index_requests += 1
@@ -122,8 +124,11 @@ class EdgarClient:
             raise DownloadError(url, 1, "the stored body was damaged twice: check the disk of the cache folder")
         return body
 
-    def _fresh(self, entry: Entry) -> bool:
-        return 0 <= time.time() - entry.checked_at < self.source.index_max_age_seconds
+    def _fresh(self, entry: Entry, settled_at: float | None = None) -> bool:
+        longest = self.source.index_max_age_seconds
+        if settled_at is not None and entry.checked_at >= settled_at:
+            longest = max(longest, self.source.settled_index_max_age_seconds)
+        return 0 <= time.time() - entry.checked_at < longest
 
     async def _fetch(self, url: str, known: Entry | None) -> Entry:
         headers = {}

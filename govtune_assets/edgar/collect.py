@@ -25,6 +25,7 @@ from govtune_assets.edgar.fiscal import (
     Unplaced,
     earliest_filing_date,
     ends_same_period,
+    last_due_date,
     place,
     year_end_of,
     years_before_reading,
@@ -98,6 +99,7 @@ class _Collector:
         self._source = source
         self._forms = FORMS + AMENDMENTS if amendments else FORMS
         self._year = year
+        self._settled_at = datetime.combine(last_due_date(year), datetime.min.time(), UTC).timestamp()
         self._on_progress = on_progress
         self._client = EdgarClient(source, self._paused)
         self._queue: asyncio.Queue[tuple[Filing, Calendar]] = asyncio.Queue(maxsize=4 * _DOWNLOADS)
@@ -187,12 +189,21 @@ class _Collector:
     async def _listed(self, company: Company) -> Submissions | None:
         """The company's submissions, or None where they cannot be had and a skip says why."""
         try:
-            return await submissions(self._client, company, earliest_filing_date(self._year), self._forms)
+            listed = await self._submissions(company, self._settled_at)
+            return listed if self._has_annual_report(listed) else await self._submissions(company, None)
         except tuple(_UNLISTED) as error:
             self._without_filings(company, _UNLISTED[type(error)], str(error))
         except DownloadError as error:
             self._skips.append(Skip(SkipReason.DOWNLOAD_FAILED, company, None, str(error)))
         return None
+
+    async def _submissions(self, company: Company, settled_at: float | None) -> Submissions:
+        return await submissions(self._client, company, earliest_filing_date(self._year), self._forms, settled_at)
+
+    def _has_annual_report(self, listed: Submissions) -> bool:
+        """Whether the company has filed for the year: who has not may do so late, whenever that is."""
+        annual = (filing for filing in listed.filings if filing.form_type == "10-K")
+        return any(self._year in years_before_reading(filing, listed.calendar) for filing in annual)
 
     def _without_filings(self, company: Company, reason: SkipReason, detail: str) -> None:
         """A skip, unless the company was in the universe in the years before or after alone."""

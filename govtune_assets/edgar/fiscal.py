@@ -105,6 +105,15 @@ def earliest_filing_date(fiscal_year: int) -> date:
     return date(fiscal_year - 1, 4, 1)
 
 
+def last_due_date(fiscal_year: int) -> date:
+    """A day by which every report of this fiscal year was due; later ones are late, or amendments.
+
+    Fiscal year Y ends in June of Y + 1 at the latest; its 10-K is due within 90 days (Form 10-K, General Instruction
+    A), or 15 days more for who asks (Rule 12b-25, 17 CFR 240.12b-25).
+    """
+    return date(fiscal_year + 1, 10, 31)
+
+
 def year_end_of(filing: Filing, calendar: Calendar) -> date | None:
     """The end of the fiscal year that a filing belongs to.
 

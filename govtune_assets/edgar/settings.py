@@ -20,7 +20,9 @@ class EdgarSource(BaseModel):
     The SEC allows 10 requests a second for one user over all machines and asks for a User-Agent with a name and a
     contact address (https://www.sec.gov/os/accessing-edgar-data). `requests_per_second` is shared by every
     process that uses the same `cache_dir`; more than 10 is for replicas on this machine only, and between 9.5 and 10
-    requests go 9.5 times a second, so that none is refused. Times are in seconds.
+    requests go 9.5 times a second, so that none is refused. Submissions files are looked at again after
+    `index_max_age_seconds`, and after `settled_index_max_age_seconds` for a year whose reports were all due when they
+    were last looked at. Times are in seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +37,7 @@ class EdgarSource(BaseModel):
     attempts: int = Field(default=6, ge=1)
     timeout_seconds: float = Field(default=60.0, gt=0)
     index_max_age_seconds: float = Field(default=3600.0, ge=0)
+    settled_index_max_age_seconds: float = Field(default=7 * 24 * 3600.0, ge=0)
     max_document_bytes: int = Field(default=200 * 1024 * 1024, gt=0)
 
     @field_validator("user_agent")

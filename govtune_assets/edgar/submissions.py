@@ -37,14 +37,21 @@ class Submissions:
         return Calendar(tuple(end for end in ends if end), self.fiscal_year_end)
 
 
-async def submissions(client: EdgarClient, company: Company, since: date, forms: Container[str] = FORMS) -> Submissions:
+async def submissions(
+    client: EdgarClient,
+    company: Company,
+    since: date,
+    forms: Container[str] = FORMS,
+    settled_at: float | None = None,
+) -> Submissions:
     """Filings of a company, of these forms, that were filed on or after `since`.
 
+    `settled_at` says since when they hardly change, as in `EdgarClient.index`.
     Raises MissingDocumentError for a CIK without a submissions file, MalformedAnswerError for one that is not
     what the SEC documents (https://www.sec.gov/search-filings/edgar-application-programming-interfaces).
     """
     url = client.source.submissions_url(f"CIK{company.cik}.json")
-    body = await client.index(url)
+    body = await client.index(url, settled_at)
     try:
         main = json.loads(body)
         recent = main["filings"]["recent"]
@@ -57,7 +64,7 @@ async def submissions(client: EdgarClient, company: Company, since: date, forms:
     for name in pages:
         page_url = client.source.submissions_url(name)
         try:
-            rows += _rows(client, named, json.loads(await client.index(page_url)), since, forms)
+            rows += _rows(client, named, json.loads(await client.index(page_url, settled_at)), since, forms)
         except MissingDocumentError:
             missing.append(name)
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:

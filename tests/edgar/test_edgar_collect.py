@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -98,13 +99,43 @@ def test_indexes_are_asked_for_again_conditionally_and_documents_never(
     cik = folder.company(1, "AAA")
     folder.filing(cik, document())
     running = replica(folder.root)
-    collect(source(running, index_max_age_seconds=0), 2023)
+    aged = {"index_max_age_seconds": 0, "settled_index_max_age_seconds": 0}
+    collect(source(running, **aged), 2023)
     folder.filing(cik, document(form="10-Q", period="Q1"), form="10-Q", filed="2023-05-01", reported="2023-03-31")
-    again = collect(source(running, index_max_age_seconds=0), 2023)
+    again = collect(source(running, **aged), 2023)
     assert len(again.records) == 2
     assert again.stats.document_requests == 1
     assert again.stats.not_modified == 1
     assert running.statistics()["not_modified"] == 1
+
+
+def test_a_year_that_is_over_is_asked_for_again_only_where_its_10_k_lacks(
+    folder: Folder, replica: Start, source: Source
+) -> None:
+    whole, late = folder.company(1, "AAA"), folder.company(2, "BBB")
+    folder.filing(whole, document(), page=f"CIK{whole}-submissions-001.json")
+    folder.filing(late, document(form="10-Q", period="Q1"), form="10-Q", filed="2023-05-01", reported="2023-03-31")
+    running = replica(folder.root)
+    collect(source(running, index_max_age_seconds=0), 2023)
+    folder.filing(late, document(), filed="2025-02-03")
+    again = collect(source(running, index_max_age_seconds=0), 2023)
+    assert [(r.cik, r.form_type) for r in again.filings] == [(whole, "10-K"), (late, "10-K"), (late, "10-Q")]
+    assert (again.stats.requests, again.stats.document_requests) == (3, 1)  # the list, and what the late one filed
+    last = collect(source(running, index_max_age_seconds=0), 2023)
+    assert (last.stats.requests, last.stats.not_modified) == (1, 1)  # the list of companies alone
+
+
+def test_a_year_in_which_filings_are_still_due_is_asked_for_again(
+    folder: Folder, replica: Start, source: Source
+) -> None:
+    today = datetime.now(UTC).date()
+    text = document(year=today.year, end=f"January 1, {today.year}")
+    folder.filing(folder.company(1, "AAA"), text, filed=today.isoformat(), reported=f"{today.year}-01-01")
+    running = replica(folder.root)
+    for _ in range(2):
+        collection = collect(source(running, index_max_age_seconds=0), today.year)
+        assert len(collection.filings) == 1
+    assert (collection.stats.requests, collection.stats.not_modified) == (2, 2)
 
 
 def test_what_is_skipped_and_why(folder: Folder, replica: Start, source: Source) -> None:

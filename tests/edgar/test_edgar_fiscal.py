@@ -1,6 +1,6 @@
 """Fiscal years: the filer's words, the calendar where they cannot be, and what cannot be told."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from govtune_assets.edgar.fiscal import (
     Placement,
     Unplaced,
     fiscal_year,
+    last_due_date,
     place,
     plausible_years,
     year_end_of,
@@ -177,6 +178,13 @@ def test_an_amendment_is_placed_as_what_it_amends() -> None:
         (2023, None),
         (2023, 2),
     ]
+
+
+def test_the_day_by_which_a_years_last_report_is_due() -> None:
+    latest_end = date(2024, 6, 30)  # of a fiscal year that may be called 2023
+    assert 2023 in plausible_years(filing("10-K", "2024-06-30"), latest_end)
+    assert 2023 not in plausible_years(filing("10-K", "2024-07-31"), date(2024, 7, 31))
+    assert latest_end + timedelta(days=90 + 15) <= last_due_date(2023) < latest_end + timedelta(days=130)
 
 
 def test_without_a_year_end_the_document_decides_among_three() -> None:
