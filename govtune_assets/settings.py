@@ -84,10 +84,17 @@ class Settings(BaseSettings):
         description="S3 folder of the workspace's delivered audit log: s3://BUCKET/PREFIX/workspaceId=ID.",
     )
     audit_hours: float = Field(24.0, gt=0, description="How far back the check every_read_was_granted looks, in hours.")
+    audit_delay_hours: float = Field(
+        2.0,
+        ge=0,
+        description="How late either log may be, in hours: CloudTrail delivers within minutes, Databricks within the "
+        "hour. What is not delivered or explained after it fails the check every_read_was_granted.",
+    )
     storage_role_arn: str = Field(
         "",
-        description="Role of the storage credential. Set it where Databricks' own compute reads the tables too: its "
-        "sessions then count as vended to others. Empty: only reads that the catalog's audit log explains pass.",
+        description="Role of the storage credential, whose sessions the catalog vends. Set it where the catalog's "
+        "audit log names no access keys: a read by the role then passes where an event vended its table or path at "
+        "that time, whoever asked, and no session of another role passes on a job's own word.",
     )
 
     edgar_www_url: str = Field("https://www.sec.gov", description="Address of EDGAR's archives.")

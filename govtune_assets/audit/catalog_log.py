@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from govtune_assets.audit.objects import AuditUnreadable, Folder, LogObjects, days
+from govtune_assets.audit.objects import Folder, LogObjects, days
 from unitydoor.transport import RUN_PRODUCT
 
 LATE = "Databricks delivers its audit log within the hour"
@@ -36,10 +36,17 @@ class Vended:
 
 @dataclass(frozen=True)
 class CatalogLog:
-    """Vended credentials, and the time of the newest event of any kind that has been delivered."""
+    """Vended credentials, the time of the newest event of any kind that has been delivered, and how many vending events
+    could not be read."""
 
     vended: tuple[Vended, ...]
     newest: datetime | None
+    unreadable: int = 0
+
+    @property
+    def names_keys(self) -> bool:
+        """Whether the log tells the access key ids of what it vended."""
+        return any(vended.credential_id for vended in self.vended)
 
 
 def read(logs: LogObjects, url: str, since: datetime, until: datetime) -> CatalogLog:
@@ -49,33 +56,41 @@ def read(logs: LogObjects, url: str, since: datetime, until: datetime) -> Catalo
         ValueError: the URL is no S3 folder.
         AuditUnreadable: the objects cannot be read, or are no log files.
     """
-    folder = Folder.parse(url)
-    vended, newest = [], None
-    try:
-        for moment, event in _events(logs, folder, since, until):
+    vended: list[Vended] = []
+    newest, unreadable = None, 0
+    for event in _events(logs, Folder.parse(url), since, until):
+        moment, vending = _moment(event), _VENDING.fullmatch(str(event.get("actionName", ""))) is not None
+        if moment is not None and since <= moment <= until:
             newest = max(newest, moment) if newest else moment
-            if _VENDING.fullmatch(str(event.get("actionName", ""))) and _status(event) == _SUCCESS:
-                vended.append(_vended(moment, event))
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise AuditUnreadable(f"{url} holds a line that is no audit event ({error!r})") from error
-    return CatalogLog(tuple(sorted(vended, key=lambda one: one.time)), newest)
+        try:
+            if vending and _status(event) == _SUCCESS:
+                one = _vended(moment, event)
+                vended += [one] if since <= one.time <= until else []
+        except (ValueError, TypeError, AttributeError):
+            unreadable += 1
+    return CatalogLog(tuple(sorted(vended, key=lambda one: one.time)), newest, unreadable)
 
 
-def _events(
-    logs: LogObjects, folder: Folder, since: datetime, until: datetime
-) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
+def _events(logs: LogObjects, folder: Folder, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
     for day in days(since, until):
-        for event in logs.records(folder.below(f"date={day.isoformat()}"), since):
-            moment = datetime.fromtimestamp(int(event.get("timestamp", 0)) / 1000, UTC)
-            if since <= moment <= until:
-                yield moment, event
+        yield from logs.records(folder.below(f"date={day.isoformat()}"), since)
+
+
+def _moment(event: Mapping[str, Any]) -> datetime | None:
+    """When an event happened; None where it does not say: events of other services may have any shape."""
+    try:
+        return datetime.fromtimestamp(int(event["timestamp"]) / 1000, UTC)
+    except (KeyError, ValueError, TypeError, OverflowError, OSError):
+        return None
 
 
 def _status(event: Mapping[str, Any]) -> int:
     return int((event.get("response") or {}).get("statusCode") or 0)
 
 
-def _vended(moment: datetime, event: Mapping[str, Any]) -> Vended:
+def _vended(moment: datetime | None, event: Mapping[str, Any]) -> Vended:
+    if moment is None:
+        raise ValueError("the event has no time")
     parameters = event.get("requestParams") or {}
     securable = next(
         (parameters[key] for key in ("table_full_name", "url", "full_name_arg") if parameters.get(key)), ""

@@ -184,4 +184,5 @@ def _year(made: Materialized) -> int:
 def _details(read: RowsRead, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Who read the table, and the rows that are wrong, where there are any."""
     wrong = {title: dg.MetadataValue.md(markdown.bounded_table(header, rows, SHOWN))} if rows else {}
-    return {**wrong, "Access": access_table([read.grant.record()])}
+    record = read.grant.record()
+    return {**wrong, "credentials": dg.MetadataValue.json([record]), "Access": access_table([record])}

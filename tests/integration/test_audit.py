@@ -13,7 +13,8 @@ import pytest
 
 from govtune_assets import provenance
 from govtune_assets.audit import ledger
-from govtune_assets.audit.ledger import Logs
+from govtune_assets.audit.judgement import Verdict
+from govtune_assets.audit.ledger import Ledger, Logs
 from govtune_assets.audit.objects import LogObjects
 from govtune_assets.checks.audit import NAME
 from govtune_assets.definitions import build_defs
@@ -26,11 +27,16 @@ pytestmark = pytest.mark.integration
 DELIVERY_SECONDS = 60
 
 
-def newest_check(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[bool, str]:
+def evaluation(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.AssetCheckEvaluation:
     check = dg.AssetCheckKey(key, NAME)
     (record,) = instance.event_log_storage.get_asset_check_execution_history(check, limit=1)
     assert record.event is not None and record.event.asset_check_evaluation is not None
-    return record.event.asset_check_evaluation.passed, str(record.event.asset_check_evaluation.description)
+    return record.event.asset_check_evaluation
+
+
+def newest_check(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[bool, str]:
+    found = evaluation(instance, key)
+    return found.passed, str(found.description)
 
 
 @pytest.mark.parametrize("key", [SNAPSHOT, adapter_key("quick")])
@@ -82,6 +88,14 @@ def test_the_catalogs_log_names_the_run_behind_each_credential(
     assert told >= {grant["credential_id"] for grant in made.metadata["credentials"]}
 
 
+def test_what_the_gates_read_is_recorded_beside_the_jobs_own_grants(
+    project: Project, instance: dg.DagsterInstance
+) -> None:
+    made = provenance.latest(instance, RAW_TABLE, "2023")
+    who = {grant.principal for grant in ledger.recorded_by(instance, made.run_id)}
+    assert who == {project.env[f"GOVTUNE_PRINCIPAL_{name}"] for name in ("LOADER", "AUDITOR")}
+
+
 def test_an_unknown_run_is_named(project: Project, materialized: object) -> None:
     done = project.govtune("audit", "--run", "no-such-run")
     assert done.returncode == 1
@@ -100,6 +114,35 @@ def evaluate(instance: dg.DagsterInstance) -> None:
     assert done.success
 
 
+@pytest.mark.parametrize(
+    ("variable", "place", "said", "delay", "severity"),
+    [
+        ("GOVTUNE_AUDIT_TRAIL", "AWSLogs/000000000000/CloudTrail", "has no access", "2", dg.AssetCheckSeverity.WARN),
+        ("GOVTUNE_AUDIT_CATALOG", "databricks/workspaceId=2", "has no event", "0", dg.AssetCheckSeverity.ERROR),
+    ],
+)
+def test_a_log_that_is_elsewhere_is_no_proof(
+    in_environment: Project,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    place: str,
+    said: str,
+    delay: str,
+    severity: dg.AssetCheckSeverity,
+) -> None:
+    """At first it warns, as the log may be late; after the delay it fails."""
+    with monkeypatch.context() as wrong:
+        wrong.setenv(variable, f"s3://govtune-audit/{place}")
+        wrong.setenv("GOVTUNE_AUDIT_DELAY_HOURS", delay)
+        evaluate(instance)
+    found = evaluation(instance, SNAPSHOT)
+    assert not found.passed and said in str(found.description), found.description
+    assert found.severity is severity
+    evaluate(instance)
+    assert newest_check(instance, SNAPSHOT)[0]
+
+
 def test_a_read_past_the_catalog_is_found(
     in_environment: Project, project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,12 +156,12 @@ def test_a_read_past_the_catalog_is_found(
     key = "curated/delta/training_snapshot/_delta_log/00000000000000000000.json"
     began = datetime.now(UTC) - timedelta(seconds=1)
     s3.get_object(Bucket="govtune-lake", Key=key)["Body"].read()
-    logs, settings = LogObjects(boto3.client("s3")), Settings()
+    both = Ledger(LogObjects(boto3.client("s3")), Logs.of(Settings()), instance)
     deadline = time.monotonic() + DELIVERY_SECONDS
-    while not (found := ledger.findings(logs, Logs.of(settings), began, datetime.now(UTC), [], "").ungranted):
+    while not (found := both.findings(began, datetime.now(UTC), str, "").of(Verdict.UNGRANTED)):
         assert time.monotonic() < deadline, "the read was not delivered"
         time.sleep(0.5)
-    assert {(one.key, one.access_key_id) for one in found} == {(key, root["access_key_id"])}
+    assert {(one.access.key, one.access.access_key_id) for one in found} == {(key, root["access_key_id"])}
     try:
         evaluate(instance)
         passed, sentence = newest_check(instance, SNAPSHOT)
