@@ -7,11 +7,14 @@ asks the catalog again before a credential expires. The option names below are t
 
 Its own entry point, UCCredentialHadoopConfs, is not used: with OAuth it copies the client secret into every
 option map, and it vends apart from `unitydoor`, so that refusals and records would be others. Here the catalog's
-answer to `unitydoor` is what S3A uses, and renewal has the principal's access token, which ends within the hour,
-and no secret. See docs/decisions/spark-credentials.md.
+answer to `unitydoor` is what S3A uses, and renewal has the principal's access token and no secret. The token ends
+within the hour, so an action gets no further than its token: `spark.tables` gives each a fresh one. See
+docs/decisions/spark-credentials.md.
 """
 
 from __future__ import annotations
+
+import re
 
 from unitydoor.transport import RUN_PRODUCT
 from unitydoor.vending import Grant
@@ -19,6 +22,10 @@ from unitydoor.vending import Grant
 _PACKAGE = "io.unitycatalog.hadoop.internal"
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _S3A_CONTEXT = "org.apache.hadoop.fs.s3a.S3A"
+_REFUSED_RENEWAL = re.compile(
+    r"io\.unitycatalog\.client\.ApiException: generateTemporary\w+Credentials call failed with: (40[13])"
+    r'(?: - \{[^\n]*?"message" ?: ?"([^"\n]{1,200}))?'
+)
 
 
 def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None, run_id: str = "") -> dict[str, str]:
@@ -65,3 +72,16 @@ def hadoop_options(grant: Grant, *, host: str, token: str, table_id: str | None,
         "fs.unitycatalog.table.id": table_id,
         "fs.unitycatalog.table.operation": grant.operation,
     }
+
+
+def refused_renewal(trace: str) -> str | None:
+    """What to say of a Java stack trace in which the catalog refused to renew a credential; None for any other."""
+    found = _REFUSED_RENEWAL.search(trace)
+    if found is None:
+        return None
+    return (
+        "the catalog refused to renew a credential in the middle of an action "
+        f"(HTTP {found[1]}: {found[2] or 'no text'}). An action of Spark cannot outlast the access token that it began "
+        "with, an hour on Databricks: give the job less at a time or more executors. If it ran for less, see whether "
+        "its principal was disabled or lost a privilege"
+    )

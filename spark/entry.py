@@ -17,6 +17,7 @@ import boto3
 from dagster_pipes import PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
 
 from spark import extras
+from spark.credentials import refused_renewal
 from spark.errors import JobError
 from spark.jobs import examples, snapshot
 from spark.report import Report
@@ -59,7 +60,9 @@ def describe(error: BaseException) -> str:
         return str(error)
     java = getattr(error, "java_exception", None)
     text = str(java.toString() if java is not None else error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+    line = f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+    cause = refused_renewal(str(error)) if java is not None else None
+    return line if cause is None else f"{cause}. Spark says: {line}"
 
 
 def report(pipes: PipesContext) -> None:

@@ -6,7 +6,7 @@ belongs to `credentials`; asking the catalog belongs to `unitydoor`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from spark.digests import content_root
 from spark.errors import JobError
 from unitydoor.catalog import Catalog, Table
 from unitydoor.columns import from_spark_json
-from unitydoor.vending import Grant, renewal_time
+from unitydoor.vending import Grant, fresh_until
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Written:
 class Tokens(Protocol):
     """Access tokens of the principal; `unitydoor.oauth.ClientCredentials` is one."""
 
-    def token(self) -> str:
-        """A token that is valid for a while."""
+    def fresh(self) -> str:
+        """A token that was signed in for just now: the work that it is for gets no other."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ class GovernedTables:
         if self._catalog.table_exists(spec.name):
             self._require_location(self._catalog.table(spec.name), spec)
             return
-        grant = self._record(self._catalog.vend_path(spec.location, "PATH_CREATE_TABLE"))
-        options = self._options(grant, None)
+        _, options = self._vend(lambda: self._catalog.vend_path(spec.location, "PATH_CREATE_TABLE"), None)
         empty = self.spark.createDataFrame([], spec.schema).write.format("delta").mode("ignore")
         empty.partitionBy(*spec.partition_by).options(**options).save(spec.location)
         columns = from_spark_json(spec.schema.json(), spec.partition_by)
@@ -136,24 +135,25 @@ class GovernedTables:
         return Written(rows, version, content_root(rows, rows.columns))
 
     def _access(self, name: str, operation: str) -> _Access:
-        """A credential that lives long enough, vended anew where the one at hand does not."""
+        """A credential and an access token with nine tenths of their lives left, both new where those at hand have not.
+
+        A frame keeps the pair that it was read with, so all actions on it end within the token's hour.
+        """
         known = self._open.get((name, operation))
-        if known is not None and datetime.now(UTC) < renewal_time(known.grant):
+        if known is not None and datetime.now(UTC) < fresh_until(known.grant):
             return known
         table = self._catalog.table(name)
-        grant = self._record(self._catalog.vend_table(name, operation))
-        options = self._options(grant, table.table_id)
+        grant, options = self._vend(lambda: self._catalog.vend_table(name, operation), table.table_id)
         access = _Access(grant, table.storage_location, options)
         self._open[(name, operation)] = access
         return access
 
-    def _options(self, grant: Grant, table_id: str | None) -> dict[str, str]:
-        token = self._tokens.token()
-        return hadoop_options(grant, host=self._host, token=token, table_id=table_id, run_id=self._run_id)
-
-    def _record(self, grant: Grant) -> Grant:
+    def _vend(self, ask: Callable[[], Grant], table_id: str | None) -> tuple[Grant, dict[str, str]]:
+        """A grant, recorded, and the options that hold it together with an access token of the same moment."""
+        token = self._tokens.fresh()
+        grant = ask()
         self._grants.append(grant)
-        return grant
+        return grant, hadoop_options(grant, host=self._host, token=token, table_id=table_id, run_id=self._run_id)
 
     @staticmethod
     def _require_location(table: Table, spec: TableSpec) -> None:

@@ -64,8 +64,11 @@ class ShortLived:
 
 
 @contextmanager
-def short_lived_workspace(cloud: Cloud, folder: Path, seconds: int) -> Iterator[ShortLived]:
-    """Started with state of its own in `folder`, and seeded."""
+def short_lived_workspace(
+    cloud: Cloud, folder: Path, seconds: int, *, token_seconds: int = 3600
+) -> Iterator[ShortLived]:
+    """Started with state of its own in `folder`, and seeded. Its credentials live `seconds`, its access tokens
+    `token_seconds`."""
     admin = {"client_id": str(uuid.uuid4()), "client_secret": secrets.token_urlsafe(30)}
     file = folder / "admin.json"
     file.touch(mode=0o600)
@@ -74,7 +77,8 @@ def short_lived_workspace(cloud: Cloud, folder: Path, seconds: int) -> Iterator[
     command = [sys.executable, "-m", "localcloud.databricks", "--port", str(port), "--state", str(folder / "state")]
     command += ["--admin-credentials", str(file), "--aws-endpoint", cloud.env["AWS_ENDPOINT_URL"]]
     command += ["--aws-credentials", str(cloud.state / "credentials" / "unity-catalog.json")]
-    process = subprocess.Popen([*command, "--credential-seconds", str(seconds)], cwd=ROOT, stdin=subprocess.DEVNULL)
+    command += ["--credential-seconds", str(seconds), "--token-seconds", str(token_seconds)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
     made = ShortLived(f"http://127.0.0.1:{port}", ServicePrincipal(**admin, purpose="short/admin"))
     try:
         _wait(process, made.host)
@@ -106,7 +110,8 @@ def _external_id(made: ShortLived) -> str:
 
 @contextmanager
 def _trusted(cloud: Cloud, external_id: str) -> Iterator[None]:
-    """The session's role takes the workspace's external id beside its own, as the account's administrator decides."""
+    """The session's role takes the workspace's external id beside those that it takes already, as the account's
+    administrator decides."""
     root = json.loads((cloud.state / "credentials" / "aws-root.json").read_text())
     iam = boto3.client(
         "iam",
@@ -119,7 +124,8 @@ def _trusted(cloud: Cloud, external_id: str) -> Iterator[None]:
     before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     trust = copy.deepcopy(before)
     asked = next(one for one in trust["Statement"] if one["Sid"] == "TheCatalog")["Condition"]["StringEquals"]
-    asked["sts:ExternalId"] = [asked["sts:ExternalId"], external_id]
+    known = asked["sts:ExternalId"]
+    asked["sts:ExternalId"] = [*([known] if isinstance(known, str) else known), external_id]
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
     try:
         yield

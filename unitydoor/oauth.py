@@ -62,6 +62,12 @@ class ClientCredentials:
                 self._token = self._sign_in()
             return self._token.value
 
+    def fresh(self) -> str:
+        """A token that was signed in for just now, for work that cannot be given another. Raises as `token` does."""
+        with self._lock:
+            self._token = self._sign_in()
+            return self._token.value
+
     def discard(self, token: str) -> None:
         """Forget `token`, which the workspace no longer accepts; the next `token()` signs in anew."""
         with self._lock:

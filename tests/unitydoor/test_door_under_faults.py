@@ -161,6 +161,11 @@ def test_tokens_are_cached_and_renewed_before_they_expire(script: Script) -> Non
     assert script.count("/oidc/v1/token") == 2
 
 
+def test_a_fresh_token_is_signed_in_for_and_takes_the_place_of_the_cached_one(script: Script) -> None:
+    credentials = ClientCredentials(script.host, PRINCIPAL, transport=transport(script))
+    assert [credentials.token(), credentials.fresh(), credentials.token()] == ["token-0", "token-1", "token-1"]
+
+
 def test_threads_share_one_sign_in(script: Script) -> None:
     credentials = ClientCredentials(script.host, PRINCIPAL, transport=transport(script))
     tokens: list[str] = []
