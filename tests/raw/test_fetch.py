@@ -114,19 +114,17 @@ def test_a_pipe_gets_plain_lines_and_a_second_run_downloads_nothing(
 
 def test_failed_downloads_are_counted_and_make_the_command_fail(folder: Folder, replica: Start, tmp_path: Path) -> None:
     fill(folder, 1)
-    page = "CIK0000000001-submissions-001.json"
-    folder.filing("0000000001", document(), filed="2023-06-01", page=page)
-    (folder.root / "data" / "submissions" / page).write_text("[]")
+    running = replica(folder.root, "--faults", "error_every=1,only=/Archives")
     done = subprocess.run(
         command("2023"),
         cwd=ROOT,
-        env=environment(replica(folder.root), tmp_path / "cache"),
+        env=environment(running, tmp_path / "cache"),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert "1 downloads failed: run the same command again" in done.stdout
+    assert "2 downloads failed: run the same command again" in done.stdout
 
 
 def test_ctrl_c_ends_it_in_words_and_keeps_what_was_fetched(folder: Folder, replica: Start, tmp_path: Path) -> None:

@@ -161,8 +161,10 @@ def test_fake_spark_job_is_cancelled_with_its_children(fake_emr: Emr, tmp_path: 
 
 
 def _alive(pid: str) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_fake_spark_client_token_starts_one_run(fake_emr: Emr) -> None:

@@ -31,8 +31,11 @@ def _pids(path: Path) -> list[int]:
 
 
 def _ended(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it may end between the opening of the file and the reading
+        return True
+    return status.rsplit(")", 1)[1].split()[0] == "Z"
 
 
 def _start(tmp_path: Path, *arguments: str) -> subprocess.Popen[bytes]:
