@@ -19,9 +19,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -88,7 +87,8 @@ def _prctl(option: int, argument: int) -> None:
 def _supervise(argv: Sequence[str]) -> int:
     """Run `argv` in a session of its own until it ends, the lifeline closes, or a signal arrives.
 
-    SIGTERM waits until there is a job to hand it to, and reaches the main thread only, which a signal wakes.
+    SIGTERM stays blocked and is waited for by a thread of its own: it is kept until there is a job to hand it to, and
+    none is missed, as a handler misses one that comes just before the wait for the job's end.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -99,8 +99,7 @@ def _supervise(argv: Sequence[str]) -> int:
         preexec_fn=_prepare_job,  # noqa: PLW1509 - one thread only at this point
     )
     threading.Thread(target=_kill_at_end_of_lifeline, args=(child.pid,), daemon=True).start()
-    signal.signal(signal.SIGTERM, _forward_to_group(child.pid))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_hand_on_terms, args=(child.pid,), daemon=True).start()
     code = child.wait()
     _signal_group(child.pid, signal.SIGKILL)
     _kill_adopted()
@@ -112,8 +111,9 @@ def _prepare_job() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
-def _forward_to_group(group: int) -> Callable[[int, FrameType | None], None]:
-    return lambda number, _frame: _signal_group(group, number)
+def _hand_on_terms(group: int) -> None:
+    while True:
+        _signal_group(group, signal.sigwait({signal.SIGTERM}))
 
 
 def _kill_at_end_of_lifeline(group: int) -> None:
