@@ -20,6 +20,7 @@ from spark.digests import content_root, row_digest
 from spark.errors import JobError
 from spark.examples import IDENTITY
 from spark.jobs import examples, snapshot
+from spark.leakage import MOST_SHARED
 from spark.report import Report
 from train import data
 from unitydoor.merkle import merkle_root
@@ -177,12 +178,18 @@ def test_a_year_without_filings_is_said(copied: FolderTables) -> None:
 
 def test_snapshot_of_two_years(made: Made, copied: FolderTables) -> None:
     metadata, rows = made.snapshot.metadata, stored(copied, SNAPSHOT)
-    assert metadata["rows"] == rows.count() == 6 * 3 * 2 + 1
-    assert sum(metadata["rows_by_split"].values()) == metadata["rows"]
-    assert set(metadata["rows_by_split"]) == {"train", "validation", "test"}
-    assert metadata["rows_by_year"] == {"2023": 19, "2024": 18}
-    splits = {(row["cik"], row["split"]) for row in rows.select("cik", "split").distinct().collect()}
-    assert len(splits) == 6
+    # Four companies train, one validates, one is unseen. The text that all share stands once.
+    assert metadata["rows_by_split"] == {
+        "test_company": 3,
+        "test_company_year": 3,
+        "test_year": 12,
+        "train": 12 + 1,
+        "validation": 3,
+    }
+    assert metadata["rows"] == rows.count() == 34
+    assert metadata["rows_by_year"] == {"2023": 19, "2024": 15}
+    assert metadata["source_rows"] == 38
+    assert metadata["dropped"] == {"exact_duplicate": 1, "validation_of_latest_year": 3}
     assert metadata["sample"]["cik"].isdigit()
     assert not metadata["sample"].keys() & {"prompt", "completion"}
     assert made.snapshot.data_version == metadata["merkle_root"]
@@ -192,7 +199,7 @@ def test_training_finds_the_same_root_over_the_same_columns(made: Made) -> None:
     folder, version = made.folder / SNAPSHOT, made.snapshot.metadata["delta_version"]
     there = [field.name for field in DeltaTable(folder, version=version).schema().fields]
     assert tuple(there) == tuple(schemas.SNAPSHOT.names) == data.COLUMNS
-    rows = data.read_snapshot(str(folder), version, {}, root=made.snapshot.metadata["merkle_root"])
+    rows = data.read_snapshot(str(folder), version, dict, root=made.snapshot.metadata["merkle_root"])
     assert len(rows) == made.snapshot.metadata["rows"]
 
 
@@ -202,8 +209,8 @@ def test_snapshot_does_not_depend_on_order_or_partitions(spark: SparkSession, ma
     try:
         for order, number in (("body_sha256", 7), ("prompt", 1)):
             spark.conf.set("spark.sql.shuffle.partitions", str(number))
-            frozen = snapshot.freeze(rows.orderBy(order).repartition(number))
-            assert content_root(frozen, schemas.SNAPSHOT.names) == made.snapshot.data_version
+            frozen = snapshot.freeze(rows.orderBy(order).repartition(number), frozenset(), MOST_SHARED)
+            assert content_root(frozen.rows, schemas.SNAPSHOT.names) == made.snapshot.data_version
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
 
