@@ -1,17 +1,23 @@
-"""Personal data in text: found by pattern and checksum, replaced by typed placeholders. Plain Python, no Spark.
+"""Personal data in text: found by recognisers, replaced by typed placeholders; and a second, independent look.
 
-Two things stand here on purpose apart: `scrub`, with one regular expression a type, and `leftovers`, which looks
-at written text character by character with rules of its own, so that a mistake in a pattern is not repeated in
-the check of its result. Raise `cleaning.CLEANER_VERSION` when `scrub` changes.
+Two things stand here on purpose apart: `scrub`, through Presidio's recognisers and our own (`spark.recognisers`), and
+`leftovers`, which looks at written text character by character and word by word with rules of its own, so that a
+mistake in a recogniser is not repeated in the check of its result. Raise `cleaning.CLEANER_VERSION` when `scrub`
+changes.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from spark import signature_names, street_addresses
+
+TYPES = ("EMAIL", "IBAN", "CARD", "SSN", "PHONE", "PERSON", "ADDRESS")
+"""In order of precedence: where two findings overlap, the earlier type takes the span."""
 IBAN_LENGTHS = range(15, 35)
 """Characters of an IBAN without spaces (ISO 13616: Norway's 15 to the maximum of 34)."""
 CARD_LENGTHS = range(13, 20)
@@ -47,56 +53,28 @@ def _is_card(text: str) -> bool:
     return len(digits) in CARD_LENGTHS and len(set(digits)) > 1 and luhn(digits)
 
 
-def _always(_: str) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class Recogniser:
-    """One type of personal data: the placeholder's name, a pattern, and a test of what the pattern found."""
-
-    type: str
-    pattern: re.Pattern[str]
-    accepts: Callable[[str], bool] = _always
-
-
-# In order of precedence: where two overlap, the earlier one takes the span.
-RECOGNISERS = (
-    Recogniser(
-        "EMAIL",
-        re.compile(r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", re.ASCII),
-    ),
-    Recogniser(
-        "IBAN",
-        re.compile(r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)\b", re.ASCII),
-        iban_checks,
-    ),
-    Recogniser(
-        "CARD",
-        re.compile(
-            r"(?<![\d.,$-])(?:[2-6]\d{12,18}|[2-6]\d{3}([ -])\d{4}\1\d{4}\1\d{1,7}|3[47]\d\d([ -])\d{6}\2\d{5})"
-            r"(?![ -]?\d|[.,]\d)",
-            re.ASCII,
-        ),
-        _is_card,
-    ),
-    Recogniser(
-        "SSN",
-        re.compile(
-            r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"
-            r"|(?<=SSN )\d{3} ?\d{2} ?\d{4}(?!\d)|(?<=SSN: )\d{3} ?\d{2} ?\d{4}(?!\d)",
-            re.ASCII,
-        ),
-    ),
-    Recogniser(
-        "PHONE",
-        re.compile(
-            r"(?<![\w.,+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?![\w-]|[.,]\d)"
-            r"|(?<![\w+])\+(?!1[ .-])[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)",
-            re.ASCII,
-        ),
-    ),
+_PHONE_SIGNS = r"[^\w\n]{0,5}"
+_MAYBE: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "EMAIL": lambda text: "@" in text,
+        "IBAN": re.compile(r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}").search,
+        "CARD": re.compile(r"\d(?:[ -]?\d){12}").search,
+        "SSN": re.compile(r"\d{3}[ .-]?\d{2}[ .-]?\d{4}").search,
+        "PHONE": re.compile(rf"\d(?:{_PHONE_SIGNS}\d){{8}}|[+\uff0b]{_PHONE_SIGNS}\d(?:{_PHONE_SIGNS}\d){{5}}|[2-9]\d\d-\d{{4}}").search,
+        "PERSON": signature_names.MAYBE.search,
+        "ADDRESS": street_addresses.MAYBE.search,
+    }
 )
+"""A cheap test of each type that every text with a finding passes: most texts pass none and need no recogniser."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A span of personal data: its first character, the one after its last, and its type."""
+
+    start: int
+    end: int
+    type: str
 
 
 @dataclass(frozen=True)
@@ -107,20 +85,37 @@ class Scrubbed:
     removed: Counter[str]
 
 
+def likely(text: str) -> tuple[str, ...]:
+    """Return the types of which the text may hold a span; of the others it holds none."""
+    return tuple(kind for kind in TYPES if _MAYBE[kind](text))
+
+
+def find(text: str) -> list[Finding]:
+    """Return the personal data in the text, in order and without overlaps."""
+    types = likely(text)
+    return chosen(text, types) if types else []
+
+
+def chosen(text: str, types: tuple[str, ...]) -> list[Finding]:
+    """Run the recognisers of these types; of overlapping findings keep the surer type's, then the longer one."""
+    from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
+
+    found = [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
+    taken: list[Finding] = []
+    for one in sorted(found, key=lambda one: (TYPES.index(one.type), one.start - one.end, one.start)):
+        if all(one.end <= other.start or one.start >= other.end for other in taken):
+            taken.append(one)
+    return sorted(taken)
+
+
 def scrub(text: str) -> Scrubbed:
-    """Replace every span that a recogniser finds by its placeholder, such as `[EMAIL]`."""
-    taken: list[tuple[int, int, str]] = []
-    for recogniser in RECOGNISERS:
-        for match in recogniser.pattern.finditer(text):
-            start, end = match.span()
-            free = all(end <= other_start or start >= other_end for other_start, other_end, _ in taken)
-            if free and recogniser.accepts(match.group()):
-                taken.append((start, end, recogniser.type))
+    """Replace every span of personal data by its placeholder, such as `[EMAIL]`."""
+    found = find(text)
     parts, done = [], 0
-    for start, end, kind in sorted(taken):
-        parts += [text[done:start], f"[{kind}]"]
-        done = end
-    return Scrubbed("".join([*parts, text[done:]]), Counter(kind for _, _, kind in taken))
+    for one in found:
+        parts += [text[done : one.start], f"[{one.type}]"]
+        done = one.end
+    return Scrubbed("".join([*parts, text[done:]]), Counter(one.type for one in found))
 
 
 def leftovers(text: str) -> int:

@@ -1,0 +1,185 @@
+"""Names of people in signature blocks: after /s/, By: or Name:, printed under a signature, or over a closing role.
+
+Names in prose are not looked for: a risk factor may name its chief executive. Plain Python, no Spark and no Presidio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+import regex
+
+MAYBE = regex.compile(
+    r"/s/|\bby[^\S\n]*:|\bname|\bsign|\bwitness|\battest|_{4,}|\bdated?\b|\bregards\b|\bsincerely\b|\byours\b|\(print"
+    r"|\bsubmitted\b|\bagreed\b|\baccepted\b|\bappoint",
+    regex.IGNORECASE,
+)
+"""Found in every text that holds a span: the cheap test before the search."""
+
+CLOSE_LINES = 3
+"""How many lines that hold text may stand between a printed name and what makes it a signature's."""
+NAME_TOKENS = range(2, 7)
+"""Words of a name, initials and suffixes counted."""
+
+_WORD = (
+    r"(?:\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
+    r"|(?:de|del|della|der|den|van|von|da|di|dos|du|la|le|el|al|bin|ibn|ter|ten|y|e)\b(?:-\p{Lu}\p{L}+)?"
+    r"|(?:el|al|d|l|o)['\u2019-]\p{Lu}\p{L}+)"
+)
+_NAME = regex.compile(rf"(?:(?:Mr|Mrs|Ms|Dr|Prof|Hon)\.?[^\S\n]+)?{_WORD}(?:[^\S\n]+{_WORD}){{1,5}}(?:,[^\S\n]*(?:Jr|Sr|II|III|IV)\b\.?)?")
+_CREDENTIAL = r"(?:Esq|Jr|Sr|II|III|IV|M\.?D|Ph\.?D|CPA|CFA|J\.?D|MBA)\.?"
+_AFTER_NAME = regex.compile(rf"[^\S\n]*(?:,[^\S\n]*{_CREDENTIAL}[^\S\n]*)*(?:[,;(\u2013\u2014|/-]|as\b|\Z|\t|[^\S\n]{{3,}}|\[)")
+_MARK = regex.compile(
+    r"(?:/s/"
+    r"|\b(?:by|name|names|print(?:ed)?(?:[^\S\n]+name)?|signed(?:[^\S\n]+by)?|signature|witness(?:ed)?(?:[^\S\n]+by)?"
+    r"|attest(?:ed)?(?:[^\S\n]+by)?|name[^\S\n]+of[^\S\n]+[\w ]{3,30}|(?:print(?:ed)?|typed|full|legal)[^\S\n]+name"
+    r"|executed[^\S\n]+by|acknowledged[^\S\n]+by|countersigned(?:[^\S\n]+by)?)"
+    r"(?:[^\S\n]*\([\w ]{3,30}\))?[^\S\n]*:"
+    r"|\((?:please[^\S\n]+)?print(?:[^\S\n]+name)?\)[^\S\n]*:)[^\S\n]*_*[^\S\n]*",
+    regex.IGNORECASE,
+)
+_BLOCK = regex.compile(
+    r"/s/|\bby[^\S\n]*:|_{4,}|^[^\S\n]*(?:signature|signed|name|witness|attest|dated?|title|its)\b"
+    r"|\b(?:regards|sincerely|yours(?: truly| sincerely| faithfully)?|respectfully submitted|in witness whereof"
+    r"|accepted and agreed|agreed and accepted|signature of)\b",
+    regex.IGNORECASE,
+)
+_CLOSING = regex.compile(
+    r"(?:(?:best|kind|warm|with) regards|regards|sincerely|(?:very )?truly yours|yours (?:truly|sincerely|faithfully)"
+    r"|respectfully(?: submitted)?|cordially)(?: yours)?,?",
+    regex.IGNORECASE,
+)
+_APPOINTED = regex.compile(r"\bappoints?(?:ed)?\b[^\S\n]*:?[^\S\n]*(?:each of[^\S\n]+|the[^\S\n]+individuals[^\S\n]+)?", regex.IGNORECASE)
+_POWER = regex.compile(r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|power of attorney|true and lawful", regex.IGNORECASE)
+_AND = regex.compile(r"(?:,|;)?[^\S\n]+(?:and|or)[^\S\n]+|[,;][^\S\n]+")
+
+_ROLES = frozenset(
+    """accountant accounting administrator administrative advisor adviser agent analyst assistant associate attorney
+    attorney-in-fact auditor authorized banking board borrower buyer ceo cfo chair chairman chairperson chairwoman chief
+    cio clerk compliance consultant controller coo corporate counsel coo custodian deputy development director employee
+    engineer executive executor executrix finance financial founder general global governor grantee grantor guarantor
+    guardian head holder human human-resources individual individually information interim investor investment its
+    lead legal lender managing manager marketing member minister non-executive notary officer operating operations
+    optionee owner participant partner people person petitioner plaintiff portfolio president presiding principal
+    proprietor purchaser regional registered representative resources responsible sales scientific secretary seller
+    senior settlor shareholder signatory signer sole spouse stockholder subscriber successor supervisor tax technology
+    treasurer treasury trustee underwriter vice vp warrantholder witness""".split()
+)
+_COMPANY = frozenset(
+    """ab ag assn associates association authority bancorp bank banc bv bros brothers capital co committee companies
+    company corp corporation department enterprises equity finance financial foundation fund funding funds gmbh gp
+    group holding holdings inc incorporated industries insurance international investments investors lc limited llc
+    llp lllp lp ltd management markets midstream nv nominees partners partnership pc plan plc pllc properties realty
+    resources sa sarl securities services solutions spa systems technologies trust university ventures""".split()
+)
+_NO_NAME = frozenset(
+    """accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april as
+    attachment august before board box by certificate certification city class common company consent contract
+    corporate county date dated december delivery document each effective email exchange exhibit fax february federal
+    filing first for form from general hereby home in january joint july june listed march may mailing name no
+    not notary notice november number october of on or page part phone pursuant real registrant registration report
+    respectfully resolution schedule seal second section securities september series share shares signature signatures
+    signed signing social state states statement stock subject summary tax telephone that the this title to under
+    undersigned united upon very we whereof with witness yours""".split()
+)
+_MONTHS_AND_PLACES = frozenset({"new", "north", "south", "west"})
+
+
+def names(text: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each name in a signature block, in order, without overlaps."""
+    if not MAYBE.search(text):
+        return
+    lines = text.split("\n")
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    blocks = [bool(_BLOCK.search(line)) for line in lines]
+    filled = [place for place, line in enumerate(lines) if line.strip(" \t_*")]
+    for order, place in enumerate(filled):
+        line, found = lines[place], False
+        for mark in _MARK.finditer(line):
+            if span := _name_at(line, mark.end(), closed=False):
+                found = True
+                yield starts[place] + span[0], starts[place] + span[1]
+        for appointing in _APPOINTED.finditer(line):
+            for span in _appointed(line, appointing.end()):
+                found = True
+                yield starts[place] + span[0], starts[place] + span[1]
+        near = filled[max(0, order - CLOSE_LINES) : order + CLOSE_LINES + 1]
+        if not found and not _MARK.search(line) and any(blocks[other] for other in near if other != place):
+            before = lines[filled[order - 1]].strip() if order else ""
+            after = lines[filled[order + 1]].strip() if order + 1 < len(filled) else ""
+            if span := _printed(line, before, after):
+                yield starts[place] + span[0], starts[place] + span[1]
+
+
+def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
+    """The names of a power of attorney, one after another; a role that follows shows an office, not a power."""
+    if not _POWER.search(line):
+        return
+    while span := _name_at(line, start, closed=False):
+        yield span
+        joined = _AND.match(line, span[1])
+        if joined is None:
+            return
+        start = joined.end()
+
+
+def _printed(line: str, before: str, after: str) -> tuple[int, int] | None:
+    """A line that is a name alone or a name and its role, beside what makes it a signature's."""
+    start = len(line) - len(line.lstrip(" \t*"))
+    span = _name_at(line, start, closed=True)
+    if span is None:
+        return None
+    rest = line[span[1] :].strip(" \t,*")
+    if rest and not _is_role(rest) and not regex.fullmatch(_CREDENTIAL, rest):
+        return None
+    signed = bool(_BLOCK.search(before) or _CLOSING.fullmatch(before) or _BLOCK.search(after))
+    return span if rest or signed or _is_role(after) or _is_role_line(before) else None
+
+
+def _is_role_line(line: str) -> bool:
+    """Whether the line before is itself a name with its role, as where several people sign."""
+    name, comma, role = line.partition(",")
+    return bool(comma and _is_role(role) and _NAME.fullmatch(name.strip()))
+
+
+def _is_role(text: str) -> bool:
+    """Whether the text begins with words of an office or of a party's part."""
+    first = [word.strip(".,;:()*").lower() for word in text.split()[:3]]
+    return bool(first) and (first[0] in _ROLES or (first[0] in {"an", "a", "as", "co", "the"} and bool(_ROLES & set(first))))
+
+
+def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
+    """The name that begins there; `closed` asks that the line or a comma ends it."""
+    match = _NAME.match(line, start)
+    if match is None:
+        return None
+    words = [(found.group(), found.start(), found.end()) for found in regex.finditer(r"\S+", match.group())]
+    kept = 0
+    for word, _, _ in words:
+        plain = word.strip(".,").lower()
+        if plain in _ROLES or plain in _NO_NAME:
+            break
+        kept += 1
+    if kept < NAME_TOKENS.start or (kept < len(words) and closed):
+        return None
+    end = start + words[kept - 1][2]
+    following = line[end : end + 60]
+    if _of_company(words[:kept], following) or (kept == len(words) and closed and not _AFTER_NAME.match(line, end)):
+        return None
+    end -= line[end - 1] in "," or (line[end - 1] == "." and not regex.search(r"(?:\b\p{L}|Jr|Sr|Esq)\.$", line[:end]))
+    return start, end
+
+
+def _of_company(words: list[tuple[str, int, int]], following: str) -> bool:
+    """Whether a company's word stands in the name or right behind it."""
+    def plain(word: str) -> str:
+        return word.replace(".", "").strip(",").lower()
+
+    if any(plain(word) in _COMPANY for word, _, _ in words):
+        return True
+    near = regex.match(r"(?:,?[^\S\n]*&|,?[^\S\n]*(?:and[^\S\n]+)?\p{Lu}[\p{L}.]*(?:[^\S\n]*&)?)(?:[^\S\n]+[\p{Lu}&][\p{L}.]*){0,3}", following)
+    if near is None:
+        return False
+    behind = [plain(word) for word in near.group().replace(",", " ").split()]
+    return "&" in behind or any(word in _COMPANY and word not in _ROLES for word in behind[:2])
