@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from pyspark.sql.types import IntegerType, StringType, StructField, StructType
 
+from spark import extras
 from spark.digests import row_digest
 from spark.tables import GovernedTables, TableSpec, Written
 
@@ -64,6 +65,48 @@ class Facts:
     code_version: str
     run_id: str
     description: str
+
+
+def of_job(
+    tables: GovernedTables,
+    parameters: Mapping[str, Any],
+    source_version: int,
+    written: Written,
+    measured: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Record the version of a snapshot that the job of these parameters wrote; return what to report of it.
+
+    Raises JobError for a parameter that is missing, Refused where the catalog does not let us.
+    """
+    raw = {
+        "table": extras.text(parameters, "raw_table"),
+        "delta_versions": {year: int(version) for year, version in extras.texts(parameters, "raw_versions").items()},
+    }
+    examples = {
+        "table": extras.text(parameters, "source_table"),
+        "delta_version": source_version,
+        "data_versions": extras.texts(parameters, "source_versions"),
+    }
+    facts = Facts(
+        measures=measured,
+        sources=[raw, examples],
+        code_version=extras.text(parameters, "code_version"),
+        run_id=extras.text(parameters, "run_id"),
+        description=extras.text(parameters, "description"),
+    )
+    spec = TableSpec(
+        name=extras.text(parameters, "versions_table"),
+        location=extras.text(parameters, "versions_location"),
+        schema=VERSIONS,
+        comment=VERSIONS_COMMENT,
+    )
+    found = record(tables, spec, extras.text(parameters, "target_table"), written, facts)
+    row = found.rows.select("manifest", "manifest_url").first()
+    return {
+        "manifest": json.loads(row["manifest"]),
+        "manifest_url": row["manifest_url"],
+        "versions_delta_version": found.version,
+    }
 
 
 def record(tables: GovernedTables, versions: TableSpec, snapshot: str, written: Written, facts: Facts) -> Written:

@@ -8,11 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 FREE_TEXT = frozenset({"T1"})
 """Tasks whose completion is the issuer's own words; the completion of every other task is one of a few labels."""
+
+IDENTITY = (
+    "task",
+    "example_id",
+    "cik",
+    "accession_number",
+    "source_url",
+    "risk_factor_index",
+    "char_start",
+    "char_end",
+)
+"""What a row is, and where it comes from."""
 
 LENGTH_EDGES = (50, 100, 150, 200, 300, 400, 600, 800, 1200, 1600)
 """Upper ends, in words and excluded, of the bins of the length histogram; one more bin is open."""
@@ -54,6 +66,35 @@ def of_snapshot(rows: DataFrame) -> dict[str, Any]:
         "labels": labels(rows.where(F.col("split") == "train"), "task"),
         "companies": rows.select("cik").distinct().count(),
     }
+
+
+def of_source(examples: DataFrame) -> dict[str, Any]:
+    """Count what a snapshot's examples were before repeats went: their companies, and their labels by task and year.
+
+    Repeats count here, since a paragraph that is filed again each year is kept once, in its first year: the labels
+    of the rows that are kept say nothing of how the mix changes.
+    """
+    return {
+        "source_companies": examples.select("cik").distinct().count(),
+        "labels_by_year": labels(examples, "task", "fiscal_year"),
+    }
+
+
+def samples(rows: DataFrame, each: int = 3) -> list[dict[str, Any]]:
+    """Return some training rows of each task, always the same of the same content: what they are, not what they say.
+
+    Whoever reads a run's records need not have SELECT on the table; a label is one of a few words that are no secret.
+    """
+    of_task = Window.partitionBy("task").orderBy("example_id")
+    chosen = rows.where(F.col("split") == "train").withColumn("place", F.row_number().over(of_task))
+    label = F.when(F.col("task").isin(*FREE_TEXT), F.lit(None)).otherwise(F.col("completion"))
+    shown = chosen.where(F.col("place") <= each).select(
+        *IDENTITY,
+        label.alias("label"),
+        words("prompt").alias("prompt_words"),
+        words("completion").alias("completion_words"),
+    )
+    return [dict(row.asDict()) for row in shown.sort("task", "example_id").collect()]
 
 
 def labels(rows: DataFrame, *by: str) -> dict[str, Any]:

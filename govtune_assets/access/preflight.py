@@ -46,8 +46,8 @@ def require_access(
     Raises:
         AccessMissing: names each missing privilege and the statement that grants it.
     """
-    step = context.asset_key
-    for stage, wanted in _by_stage(need for need in needs(settings, configurations) if need.step == step).items():
+    steps = context.selected_asset_keys
+    for stage, wanted in _by_stage(need for need in needs(settings, configurations) if need.step in steps).items():
         if not catalog.can_ask(stage):
             context.log.warning(
                 f"Nobody asked whether the {stage} may do this job: GOVTUNE_PREFLIGHT_ROLE_ARN is not set. A missing "
@@ -62,7 +62,8 @@ def require_access(
             context.log.warning(f"The catalog does not tell whether the {stage} has {', '.join(untold)}.")
         refused = [answer for answer in found if answer.missing]
         if refused:
-            raise AccessMissing(step.to_user_string(), stage, refused, _statements(refused, declared(settings), stage))
+            names = " with ".join(sorted(step.to_user_string() for step in steps))
+            raise AccessMissing(names, stage, refused, _statements(refused, declared(settings), stage))
 
 
 def _by_stage(wanted: Iterable[Need]) -> dict[Stage, list[Need]]:

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 SEC_WWW = "https://www.sec.gov"
 SEC_DATA = "https://data.sec.gov"
 LOCAL_CONTACT = "govtune_assets local@example.com"
-# What differs from production for the machine's size alone: the base model that two cores can train, and its weights.
+# What differs from production for the size of machine and data alone: the base model that two cores can train, its
+# weights, and how much data is enough.
 BASE_MODEL = "smollm2-135m"
 SIZES = {
     "GOVTUNE_TRAINING_CONFIGURATIONS": BASE_MODEL,
     "GOVTUNE_BASE_MODEL_URIS": json.dumps({BASE_MODEL: f"s3://{names.WORK_BUCKET}/{names.BASE_MODEL_PREFIX}"}),
     "GOVTUNE_SPARK_SUBMIT_PARAMETERS": "--conf spark.driver.memory=1g",
     "GOVTUNE_POLL_SECONDS": "0.5",
+    # The fictional companies give some hundreds of examples: enough to show each gate, too few for a model to serve.
+    "GOVTUNE_DATA_THRESHOLDS": json.dumps(
+        {"examples_style": 100, "examples_classification": 20, "length_distance": 0.5, "label_drift": 0.5}
+    ),
 }
 # Sizes and choices, for which the user's environment wins; addresses, names and identities are the local cloud's own.
 USER_CHOICES = frozenset(SIZES) | {

@@ -1,0 +1,92 @@
+"""What the Dagster UI shows of the training set: tables and a chart made of a snapshot's measures and its manifest.
+
+No row's text is among them: whoever reads the run's records need not have SELECT on the table
+(docs/decisions/dataset-versions.md). `govtune dataset sample` shows texts, read as the auditor.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import dagster as dg
+
+from govtune_assets import markdown
+from govtune_assets.assets.common import as_dict, as_list, counts_table
+
+CHARTED = 4
+"""Tasks that the colours of a chart tell apart."""
+CHANGES = ("added", "removed", "edited", "moved", "restated", "same")
+"""What can become of an example from one version to the next (spark/manifest.py says what each means)."""
+
+
+def tables(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that is shown of a snapshot, from what its job reported."""
+    return {
+        "Rows by task and split": _md(nested_table("task", as_dict(report["rows_by_task_and_split"]))),
+        "Rows by year and split": _md(nested_table("fiscal year", as_dict(report["rows_by_year_and_split"]))),
+        "Rows by form": counts_table("form", as_dict(report["rows_by_form"])),
+        "Left out": counts_table("reason", as_dict(report["dropped"])),
+        "Lengths": _md(lengths_chart(as_dict(report["lengths"]))),
+        "Labels": _md(nested_table("task", as_dict(report["labels"]))),
+        "Examples": _md(samples_table(as_list(report["samples"]))),
+        "Changes": _md(changes_table(as_dict(as_dict(report["manifest"])["changes"]))),
+    }
+
+
+def nested_table(title: str, counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Counts by two names: a row for each outer one, a column for each inner one, their sum last."""
+    inner = sorted({name for row in counts.values() for name in row})
+    rows: list[list[markdown.Cell]] = [
+        [outer, *(int(row.get(name, 0)) for name in inner), sum(row.values())] for outer, row in sorted(counts.items())
+    ]
+    return markdown.table([title, *inner, "all"], rows)
+
+
+def lengths_chart(lengths: Mapping[str, Any]) -> str:
+    """Prompts by their words: a bar for each bin, in it a part for each task."""
+    by_task: Mapping[str, Sequence[int]] = lengths["by_task"]
+    names = sorted(by_task)
+    columns = [by_task[name] for name in names]
+    if len(names) > CHARTED:
+        names, columns = ["all tasks"], [[sum(bins) for bins in zip(*columns, strict=True)]]
+    bins = bin_labels(lengths["edges"])
+    rows = {label: [int(column[place]) for column in columns] for place, label in enumerate(bins)}
+    return markdown.stacked_bars("Words of the prompts", names, rows)
+
+
+def bin_labels(edges: Sequence[int]) -> list[str]:
+    """Names of the bins that the edges part: `under 50 words`, `50 to 99`, …, `1600 and more`."""
+    middle = [f"{low} to {high - 1}" for low, high in pairwise(edges)]
+    return [f"under {edges[0]} words", *middle, f"{edges[-1]} and more"]
+
+
+def samples_table(samples: Sequence[Mapping[str, Any]]) -> str:
+    """Some examples of each task: what they are and where they come from, not what they say."""
+    rows: list[list[markdown.Cell]] = [
+        [
+            sample["task"],
+            sample["example_id"],
+            sample["label"] or "(free text)",
+            int(sample["prompt_words"]),
+            int(sample["completion_words"]),
+            markdown.Link(sample["accession_number"], sample["source_url"]),
+            int(sample["risk_factor_index"]) + 1,
+            f"{sample['char_start']} to {sample['char_end']}",
+        ]
+        for sample in samples
+    ]
+    head = ["task", "example", "label", "prompt words", "completion words", "filing", "risk factor", "characters"]
+    return markdown.table(head, rows)
+
+
+def changes_table(changes: Mapping[str, Any]) -> str:
+    """What became of the examples since the version before, by task."""
+    since = "Compared with nothing." if changes["since"] is None else f"Compared with version {changes['since']}."
+    rows: list[list[markdown.Cell]] = [
+        [task, *(int(counts[kind]) for kind in CHANGES)] for task, counts in sorted(as_dict(changes["by_task"]).items())
+    ]
+    return f"{since}\n\n{markdown.table(['task', *CHANGES], rows)}"
+
+
+def _md(text: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(text)
