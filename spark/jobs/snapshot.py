@@ -16,7 +16,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
-from spark import extras, leakage, near_duplicates, schemas, snapshot, split
+from spark import extras, leakage, manifest, measures, near_duplicates, schemas, snapshot, split
 from spark.digests import content_root
 from spark.errors import JobError
 from spark.report import Report, counts, pii_left, size_in_bytes
@@ -47,26 +47,30 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     _require_declared(rows, years, extras.texts(parameters, "source_versions"), f"{source} at v{source_version}")
     filings = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
     most_shared = extras.share(parameters, "most_13gram_share", default=leakage.MOST_SHARED)
-    made = freeze(rows.where(F.col("fiscal_year").isin(years)), filings, most_shared)
+    declared = rows.where(F.col("fiscal_year").isin(years))
+    made = freeze(declared, filings, most_shared)
     tables.ensure(target)
     commit = _commit(parameters, source, source_version, years)
     written = tables.replace(target.name, made.rows.cache(), where=None, commit=commit)
-    by_split, by_year = counts(written.rows, "split", "fiscal_year")
-    metadata = {
-        "rows": sum(by_split.values()),
-        "rows_by_split": by_split,
-        "rows_by_year": by_year,
+    measured = {
+        **measures.of_snapshot(written.rows),
+        **measures.of_source(declared),
         **_left_out(made.decisions),
         **leakage.measured(written.rows, filings),
         "most_13gram_share": most_shared,
         "benchmark_filings_listed": len(filings),
         "near_duplicate_jaccard": near_duplicates.THRESHOLD,
+        "pii_left": int(written.rows.agg(pii_left()).first()[0]),
+        "bytes": size_in_bytes(written.rows),
+    }
+    metadata = {
+        **measured,
         "delta_version": written.version,
         "source_delta_version": source_version,
         "merkle_root": written.digest,
-        "pii_left": int(written.rows.agg(pii_left()).first()[0]),
-        "bytes": size_in_bytes(written.rows),
         "sample": _sample(written.rows),
+        "samples": measures.samples(written.rows),
+        **manifest.of_job(tables, parameters, source_version, written, measured),
         "credentials": tables.records(),
     }
     return Report(metadata, written.digest)

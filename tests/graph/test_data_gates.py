@@ -13,6 +13,7 @@ from govtune_assets.keys import SNAPSHOT
 from govtune_assets.provenance import Materialized
 from govtune_assets.settings import Settings
 from govtune_assets.thresholds import TASK_KINDS, DataThresholds, TaskKind
+from train.config import load_all
 
 GOOD: dict[str, Any] = {
     "rows": 4000,
@@ -38,8 +39,8 @@ GOOD: dict[str, Any] = {
         "T3": {"train": 200},
         "T4": {"train": 200},
     },
-    "longest_words": 2730,
-    "longest_bytes": 20_000,
+    "longest_words": 568,
+    "longest_bytes": 4_000,
     "dropped": {"exact_duplicate": 3000, "near_duplicate": 500, "cluster_of_other_split": 300},
     "source_rows": 4000,
     "labels": {
@@ -68,7 +69,7 @@ FAULTS: list[tuple[Callable[[Materialized, DataThresholds], Verdict], dict[str, 
     (curated.no_leakage, {"benchmark_filings_in_train": 2}, "benchmark filings in train"),
     (curated.no_leakage, {"worst_13gram_share": 0.201}, "13-grams"),
     (curated.enough_examples_by_task, {"rows_by_task_and_split": {"T1": {"train": 999}}}, "T1 (style), T2 (class"),
-    (curated.tokens_within_limit, {"longest_words": 2731}, "about 4097 tokens"),
+    (curated.tokens_within_limit, {"longest_words": 569}, "about 769 tokens"),
     (curated.near_duplicate_share, {"dropped": {"exact_duplicate": 3801}}, "3801 of 4000"),
     (curated.near_duplicate_share, {"source_rows": 0}, "of 0 examples"),
     (curated.labels_balanced, {"labels": {**GOOD["labels"], "T3": {"specific": 200}}}, "T3: labels"),
@@ -149,6 +150,10 @@ def test_thresholds_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GOVTUNE_DATA_THRESHOLDS", '{"example_style": 7}')
     with pytest.raises(ValueError, match="example_style"):
         Settings()
+
+
+def test_the_token_limit_is_that_of_the_smallest_configuration() -> None:
+    assert DataThresholds().tokens == min(found.data.max_length for found in load_all().values())
 
 
 def test_distances() -> None:

@@ -27,6 +27,7 @@ from unitydoor.merkle import merkle_root
 from unitydoor.merkle import row_digest as digest_of
 
 RAW, EXAMPLES, SNAPSHOT = "raw.risk_factors", "curated.risk_factor_examples", "curated.training_snapshot"
+VERSIONS = "curated.dataset_versions"
 COMMON = {"run_id": "run-1", "code_version": "code-1"}
 
 
@@ -44,7 +45,16 @@ def make_examples(tables: FolderTables, year: int) -> Report:
 
 def make_snapshot(tables: FolderTables, versions: dict[str, str]) -> Report:
     """Run the job `snapshot` on the years of the declared versions."""
-    own = {"source_table": EXAMPLES, "target_table": SNAPSHOT, "target_location": tables.location(SNAPSHOT)}
+    own = {
+        "source_table": EXAMPLES,
+        "target_table": SNAPSHOT,
+        "target_location": tables.location(SNAPSHOT),
+        "versions_table": VERSIONS,
+        "versions_location": tables.location(VERSIONS),
+        "raw_table": RAW,
+        "raw_versions": dict.fromkeys(versions, "0"),
+        "description": "Examples of a test.",
+    }
     years = [int(year) for year in versions]
     return snapshot.run(tables, {**COMMON, **own, "fiscal_years": years, "source_versions": versions})
 
