@@ -60,9 +60,9 @@ _MAYBE: Mapping[str, Callable[[str], object]] = MappingProxyType(
         "IBAN": re.compile(r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}").search,
         "CARD": re.compile(r"\d(?:[ -]?\d){12}").search,
         "SSN": re.compile(r"\d{3}[ .-]?\d{2}[ .-]?\d{4}").search,
-        "PHONE": re.compile(rf"\d(?:{_PHONE_SIGNS}\d){{8}}|[+\uff0b]{_PHONE_SIGNS}\d(?:{_PHONE_SIGNS}\d){{5}}|[2-9]\d\d-\d{{4}}").search,
-        "PERSON": signature_names.MAYBE.search,
-        "ADDRESS": street_addresses.MAYBE.search,
+        "PHONE": re.compile(rf"\d(?:{_PHONE_SIGNS}\d){{8}}|[+\uff0b]{_PHONE_SIGNS}\d(?:{_PHONE_SIGNS}\d){{5}}|[2-9]\d\d[ -]\d{{4}}").search,
+        "PERSON": signature_names.likely,
+        "ADDRESS": street_addresses.likely,
     }
 )
 """A cheap test of each type that every text with a finding passes: most texts pass none and need no recogniser."""

@@ -42,7 +42,11 @@ CONTEXT_BEFORE, CONTEXT_AFTER = 5, 2
 EMAIL_LENGTH = 320
 """Characters of the longest address, 64 before the @ and 255 behind it (RFC 5321, 4.5.3.1)."""
 
-COVER_PHONE = re.compile(r"registrant[\u2019']s telephone number|telephone number,? including area code", re.IGNORECASE)
+COVER_PHONE = re.compile(
+    r"(?:registrant|issuer|company)(?:[\u2019']s|s[\u2019'])? (?:tele)?phone (?:numbers?|nos?\b)"
+    r"|telephone numbers?,? (?:of (?:the )?registrant|including area codes?)|area codes? and telephone numbers?",
+    re.IGNORECASE,
+)
 """What stands beside the registrant's own telephone number on a cover page."""
 COVER_REACH = 80
 """Characters between a cover page's telephone number and the words that name it."""
@@ -240,17 +244,18 @@ class Phones(PhoneRecognizer):  # type: ignore[misc]
         r"(?<![\w.,+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ ./-])[2-9]\d{2}[ .-]\d{4}(?![\w-]|[.,]\d)", re.ASCII
     )
     INTERNATIONAL = re.compile(r"(?<![\w+])\+(?!1[ .-])[1-9]\d{0,2}(?:[ .\u2013-]?\(?\d{1,4}\)?){2,5}(?!\d)", re.ASCII)
-    TRUNK = re.compile(r"(?<![\w.,+$-])\(?0\d{1,5}\)?[ /-]\d{2,6}(?:[ -]\d{2,6}){0,3}(?![\w-]|[.,]\d)", re.ASCII)
+    TRUNK = re.compile(r"(?<![\w.,+$-])(?<!\d )\(?0\d{1,5}\)?[ /-]\d{2,6}(?:[ -]\d{2,6}){0,3}(?![\w-]|[.,]\d)", re.ASCII)
     TRUNK_DIGITS = 9
-    LOCAL = re.compile(r"(?<![\w.,+$)/-])(?<!\) )[2-9]\d{2}-\d{4}(?![\w-]|[.,]\d)", re.ASCII)
+    LOCAL = re.compile(r"(?<![\w.,+$)/-])(?<!\) )[2-9]\d{2}[ -]\d{4}(?![\w-]|[.,]\d)", re.ASCII)
     NORTH_AMERICAN_GROUPS = ([3, 3, 4], [1, 3, 3, 4])
     WORDS = re.compile(
         r"\b(?:tele)?phones?\b|\btel\b|\bcall(?:s|ed|ing)?\b|\bmobile\b|\bcell(?:phone|ular)?\b|\bfax\b|\bfacsimile\b"
-        r"|\bring\b|\bdial\b|\breached?\b|\bhome\b|\bline\b|\bhandy\b|\bextension\b|\bcontact\b",
+        r"|\bring\b|\bdial\b|\breached?\b|\bhome\b|\bline\b|\bhandy\b|\bextension\b|\bcontact\b|\btext(?:ed|s)?\b|\brang\b|\bdial(?:l?ed|s)?\b|\bvoicemail\b|\bhotline\b|\bhelpline\b"
+        r"|\bswitchboard\b|\bpager\b|\bwhatsapp\b|\bnumber (?:is|was|of)\b|\b[TFM]:",
         re.IGNORECASE,
     )
     WORDS_REACH = 80
-    NEAR_WORDS_REACH = 40
+    NEAR_WORDS_REACH = 30
     EXTENSION = re.compile(r"[ ,]*(?:x|ext\.?|extension)[ ]?\d{1,6}\b", re.IGNORECASE)
     ACRONYM = re.compile(r"\b(?!TEL|FAX|PHONE|CALL|CELL|MOBILE|HOME|WORK|OFFICE|DIRECT|MAIN|TTY|TDD|USA)[A-Z]{3,}[:#]? $")
 
@@ -277,7 +282,7 @@ class Phones(PhoneRecognizer):  # type: ignore[misc]
         """Whether python-phonenumbers' finding is grouped as a number to call; ten bare digits need a word before."""
         number = text[result.start : result.end]
         groups = [len(group) for group in re.findall(r"\d+", self.EXTENSION.sub("", number))]
-        if number.startswith("+") or groups in self.NORTH_AMERICAN_GROUPS:
+        if number.startswith(("+", "011")) or groups in self.NORTH_AMERICAN_GROUPS:
             return not re.search(r"[\w$€£#,.-]$", text[max(0, result.start - 1) : result.start])
         return bool(self.WORDS.search(text, max(0, result.start - self.NEAR_WORDS_REACH), result.start))
 
@@ -298,7 +303,7 @@ def on_cover(text: str, start: int, end: int) -> bool:
     """Whether the words of a cover page that name the registrant's telephone number stand beside the span."""
     before, after = text[max(0, start - COVER_REACH) : start], text[end : end + COVER_REACH]
     named = list(COVER_PHONE.finditer(before))
-    if named and not re.search(r"\d{4}", before[named[-1].end() :]):
+    if named and not re.search(r"\n.*\d{4}|\. ", before[named[-1].end() :]):
         return True
     following = COVER_PHONE.search(after)
     return following is not None and not re.search(r"\d{4}", after[: following.start()])

@@ -10,48 +10,63 @@ from itertools import accumulate
 
 import regex
 
-MAYBE = regex.compile(
-    r"/s/|\bby[^\S\n]*:|\bname|\bsign|\bwitness|\battest|_{4,}|\bdated?\b|\bregards\b|\bsincerely\b|\byours\b|\(print"
-    r"|\bsubmitted\b|\bagreed\b|\baccepted\b|\bappoint",
-    regex.IGNORECASE,
-)
-"""Found in every text that holds a span: the cheap test before the search."""
-
 CLOSE_LINES = 3
 """How many lines that hold text may stand between a printed name and what makes it a signature's."""
+MAX_MARKED_WORDS = 3
+"""Words of a name behind a mark, when one of them is also a word of another kind."""
 NAME_TOKENS = range(2, 7)
 """Words of a name, initials and suffixes counted."""
 
+_SUFFIX = r"(?:(?i:jr|sr|esq)\b\.?|II|III|IV|V)\b\.?"
 _WORD = (
-    r"(?:\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
+    r"(?:(?:\p{Lu}\.){2,3}|['\u2018\u2019]?\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
+    r"|[\"\u201c(]\p{Lu}\p{L}+[\"\u201d)]"
     r"|(?:de|del|della|der|den|van|von|da|di|dos|du|la|le|el|al|bin|ibn|ter|ten|y|e)\b(?:-\p{Lu}\p{L}+)?"
     r"|(?:el|al|d|l|o)['\u2019-]\p{Lu}\p{L}+)"
 )
-_NAME = regex.compile(rf"(?:(?:Mr|Mrs|Ms|Dr|Prof|Hon)\.?[^\S\n]+)?{_WORD}(?:[^\S\n]+{_WORD}){{1,5}}(?:,[^\S\n]*(?:Jr|Sr|II|III|IV)\b\.?)?")
+_NAME = regex.compile(rf"{_WORD}(?:[^\S\n]+{_WORD}){{1,5}}(?:,[^\S\n]*{_SUFFIX})?")
+_SURNAME_FIRST = regex.compile(r"\p{Lu}{2,}(?:-\p{Lu}+)?,[^\S\n]+\p{Lu}\p{L}+(?:[^\S\n]\p{Lu}\b\.?)?")
+_ANY_CASE = regex.compile(r"\p{L}[\p{L}.'\u2019-]*(?:[^\S\n]\p{L}[\p{L}.'\u2019-]*){1,3}(?=[^\S\n]*(?:$|,))")
+_ONE_WORD = regex.compile(r"\p{Lu}\p{Ll}{2,}(?=[^\S\n]*$)")
+_TITLE = regex.compile(r"(?:Mr|Mrs|Ms|Dr|Prof|Hon|Sir)\b\.?[^\S\n]+")
 _CREDENTIAL = r"(?:Esq|Jr|Sr|II|III|IV|M\.?D|Ph\.?D|CPA|CFA|J\.?D|MBA)\.?"
-_AFTER_NAME = regex.compile(rf"[^\S\n]*(?:,[^\S\n]*{_CREDENTIAL}[^\S\n]*)*(?:[,;(\u2013\u2014|/-]|as\b|\Z|\t|[^\S\n]{{3,}}|\[)")
+_AFTER_NAME = regex.compile(
+    rf"\*?[^\S\n]*(?:,[^\S\n]*{_CREDENTIAL}[^\S\n]*)*(?:[,;(|\u2013\u2014/-]|as\b|\Z|\s{{3,}}|\[)"
+)
+_PART = (
+    r"(?:authori[sz]ed[^\S\n]+)?signator(?:y|ies)|attorney[s]?[ -]in[ -]fact|trustee|notary(?:[^\S\n]+public)?|executor"
+    r"|administrator|guarantor|borrower|subscriber|grantee|optionee|participant|employee|executive|stockholder"
+    r"|shareholder|purchaser|seller|buyer|spouse|claimant|affiant|declarant"
+)
 _MARK = regex.compile(
-    r"(?:/s/"
-    r"|\b(?:by|name|names|print(?:ed)?(?:[^\S\n]+name)?|signed(?:[^\S\n]+by)?|signature|witness(?:ed)?(?:[^\S\n]+by)?"
-    r"|attest(?:ed)?(?:[^\S\n]+by)?|name[^\S\n]+of[^\S\n]+[\w ]{3,30}|(?:print(?:ed)?|typed|full|legal)[^\S\n]+name"
-    r"|executed[^\S\n]+by|acknowledged[^\S\n]+by|countersigned(?:[^\S\n]+by)?)"
+    r"(?:(?<![\w/])/?s/|\(signed\)|\(s\)|\bin[^\S\n]+the[^\S\n]+presence[^\S\n]+of[^\S\n]*:"
+    r"|\b(?:counter)?(?:signed|executed|witnessed|acknowledged|attested)[^\S\n]+by\b[^\S\n]*:?"
+    r"|\b(?:please[^\S\n]+)?(?:print|printed|type|typed)[^\S\n]+name\b[^\S\n]*:?"
+    r"|\b(?:by|names?|print(?:ed)?|signed|signature|witness(?:ed)?|attest(?:ed)?|(?:full|legal)[^\S\n]+name"
+    r"|name[^\S\n]+printed|name[^\S\n]*(?:and|&|/)[^\S\n]*title|names?[^\S\n]+of[^\S\n]+(?!each|exchange|registrant|issuer"
+    rf"|the (?:company|issuer|registrant|fund)|company|security|securities|plan|fund)[\p{{L}} ]{{3,30}}|{_PART})"
     r"(?:[^\S\n]*\([\w ]{3,30}\))?[^\S\n]*:"
-    r"|\((?:please[^\S\n]+)?print(?:[^\S\n]+name)?\)[^\S\n]*:)[^\S\n]*_*[^\S\n]*",
+    r"|\((?:please[^\S\n]+)?print(?:[^\S\n]+name)?\)[^\S\n]*:?"
+    r"|\bsigned\b[^\n:.]{1,60}\bby\b:?|^[^\S\n]*by\b(?=[^\S\n_]+\p{Lu}[^\n:]{3,40}$)|\bby\b(?=[^\n:]{3,40}attorney[s]?[ -]in[ -]fact)"
+    r"|\b(?:sincerely|regards|cordially|truly[^\S\n]+yours|respectfully[^\S\n]+submitted)(?:[^\S\n]+yours)?,(?=[^\S\n]*\S))"
+    r"[^\S\n]*_*[^\S\n]*",
     regex.IGNORECASE,
 )
+_SIGNED = regex.compile(r"/?s/|\(s(?:igned)?\)", regex.IGNORECASE)
 _BLOCK = regex.compile(
-    r"/s/|\bby[^\S\n]*:|_{4,}|^[^\S\n]*(?:signature|signed|name|witness|attest|dated?|title|its)\b"
+    r"/s/|[\u2014_\u2026]{3,}|\(signature\)|\bby[^\S\n]*:|_{4,}|^[^\p{L}\n]*(?:signature|signed|printed|name|witness|attest|dated?|title|its)\b"
     r"|\b(?:regards|sincerely|yours(?: truly| sincerely| faithfully)?|respectfully submitted|in witness whereof"
-    r"|accepted and agreed|agreed and accepted|signature of)\b",
-    regex.IGNORECASE,
+    r"|accepted and agreed|agreed and accepted|signature of|notary public|on behalf of)\b"
+    r"|^[^\S\n]*(?:thank you|thanks),",
+    regex.IGNORECASE | regex.MULTILINE,
 )
 _CLOSING = regex.compile(
     r"(?:(?:best|kind|warm|with) regards|regards|sincerely|(?:very )?truly yours|yours (?:truly|sincerely|faithfully)"
-    r"|respectfully(?: submitted)?|cordially)(?: yours)?,?",
+    r"|respectfully(?: submitted)?|cordially|thank you|thanks|faithfully|yours)(?: yours)?,?",
     regex.IGNORECASE,
 )
 _APPOINTED = regex.compile(r"\bappoints?(?:ed)?\b[^\S\n]*:?[^\S\n]*(?:each of[^\S\n]+|the[^\S\n]+individuals[^\S\n]+)?", regex.IGNORECASE)
-_POWER = regex.compile(r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|power of attorney|true and lawful", regex.IGNORECASE)
+_POWER = regex.compile(r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|powers? of attorney|true and lawful|\bpro(?:xy|xies)\b", regex.IGNORECASE)
 _AND = regex.compile(r"(?:,|;)?[^\S\n]+(?:and|or)[^\S\n]+|[,;][^\S\n]+")
 
 _ROLES = frozenset(
@@ -67,11 +82,11 @@ _ROLES = frozenset(
     treasurer treasury trustee underwriter vice vp warrantholder witness""".split()
 )
 _COMPANY = frozenset(
-    """ab ag assn associates association authority bancorp bank banc bv bros brothers capital co committee companies
-    company corp corporation department enterprises equity finance financial foundation fund funding funds gmbh gp
+    """ab advisers advisors ag airlines assn associates association authority bancorp bank banc bv bros brothers capital co committee companies
+    company corp corporation department enterprises equity exchange finance financial foundation fund funding funds gmbh gp
     group holding holdings inc incorporated industries insurance international investments investors lc limited llc
     llp lllp lp ltd management markets midstream nv nominees partners partnership pc plan plc pllc properties realty
-    resources sa sarl securities services solutions spa systems technologies trust university ventures""".split()
+    resources sa sarl securities services solutions spa stock systems technologies trust university ventures""".split()
 )
 _NO_NAME = frozenset(
     """accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april as
@@ -86,21 +101,25 @@ _NO_NAME = frozenset(
 _MONTHS_AND_PLACES = frozenset({"new", "north", "south", "west"})
 
 
+def likely(text: str) -> bool:
+    """Whether the text has one of the marks without which no span is found: the cheap test before the search."""
+    return any(pattern.search(text) for pattern in (_MARK, _BLOCK, _APPOINTED))
+
+
 def names(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each name in a signature block, in order, without overlaps."""
-    if not MAYBE.search(text):
-        return
     lines = text.split("\n")
     starts = [0, *accumulate(len(line) + 1 for line in lines)]
     blocks = [bool(_BLOCK.search(line)) for line in lines]
+    powers = _POWER.search(text) is not None
     filled = [place for place, line in enumerate(lines) if line.strip(" \t_*")]
     for order, place in enumerate(filled):
         line, found = lines[place], False
         for mark in _MARK.finditer(line):
-            if span := _name_at(line, mark.end(), closed=False):
+            if span := _marked(line, mark):
                 found = True
                 yield starts[place] + span[0], starts[place] + span[1]
-        for appointing in _APPOINTED.finditer(line):
+        for appointing in _APPOINTED.finditer(line) if powers else ():
             for span in _appointed(line, appointing.end()):
                 found = True
                 yield starts[place] + span[0], starts[place] + span[1]
@@ -112,10 +131,29 @@ def names(text: str) -> Iterator[tuple[int, int]]:
                 yield starts[place] + span[0], starts[place] + span[1]
 
 
+def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
+    """The name behind a mark. After /s/ a word that is also an office's or a month's may be a name, and one is enough."""
+    start = mark.end()
+    if title := _TITLE.match(line, start):
+        start = title.end()
+    if found := _SURNAME_FIRST.match(line, start):
+        return found.span()
+    if span := _name_at(line, start, closed=False):
+        return span
+    signed = _SIGNED.fullmatch(mark.group().strip()) is not None
+    whole = _NAME.match(line, start) or (
+        _ONE_WORD.match(line, start) or _ANY_CASE.match(line, start) if signed else None
+    )
+    if whole is None or not _AFTER_NAME.match(line, whole.end()):
+        return None
+    words = [(word.group(), word.start(), word.end()) for word in regex.finditer(r"\S+", whole.group())]
+    plain = {word.strip(".,").lower() for word, _, _ in words}
+    few = len(words) <= MAX_MARKED_WORDS and (signed or not plain <= _ROLES | _NO_NAME)
+    return whole.span() if few and not _of_company(words, line[whole.end() : whole.end() + 60]) else None
+
+
 def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
     """The names of a power of attorney, one after another; a role that follows shows an office, not a power."""
-    if not _POWER.search(line):
-        return
     while span := _name_at(line, start, closed=False):
         yield span
         joined = _AND.match(line, span[1])
@@ -127,6 +165,8 @@ def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
 def _printed(line: str, before: str, after: str) -> tuple[int, int] | None:
     """A line that is a name alone or a name and its role, beside what makes it a signature's."""
     start = len(line) - len(line.lstrip(" \t*"))
+    if title := _TITLE.match(line, start):
+        start = title.end()
     span = _name_at(line, start, closed=True)
     if span is None:
         return None
@@ -167,7 +207,7 @@ def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
     following = line[end : end + 60]
     if _of_company(words[:kept], following) or (kept == len(words) and closed and not _AFTER_NAME.match(line, end)):
         return None
-    end -= line[end - 1] in "," or (line[end - 1] == "." and not regex.search(r"(?:\b\p{L}|Jr|Sr|Esq)\.$", line[:end]))
+    end -= line[end - 1] in "," or (line[end - 1] == "." and not regex.search(r"(?i:\b\p{L}|Jr|Sr|Esq)\.$", line[:end]))
     return start, end
 
 

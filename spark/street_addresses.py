@@ -27,7 +27,7 @@ _STATES = (
     "|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina"
     "|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Puerto Rico|Rhode Island|South Carolina|South Dakota|Tennessee"
     "|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming|A[KLRZ]|C[AOT]|D\\.?C\\.?|DE|FL|GA|GU|HI"
-    "|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]"
+    "|I[ADLN]|K[SY]|LA|M[ADEINOST]|N\\.Y\\.|N\\.J\\.|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]"
 )
 _PROVINCES = (
     "Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan"
@@ -44,11 +44,11 @@ _COUNTRIES = (
 )
 _POSTCODES = (
     r"\d{5}-\d{4}|\d{5}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|[A-Z]\d[\dW] [A-Z\d]{4}"
-    r"|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{6}|\d{4}"
+    r"|\d{5}-\d{3}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d|20\d\d)\d{4}"
 )
 _BOX = (
-    r"(?:P\. ?O\.|PO|P\.O|Post Office|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box )?(?:No\. ?)?\d+"
-    r"|(?:Rural )?(?:Route|RR|R\.R\.|RFD|HC) ?#?\d+,? Box \d+"
+    r"(?:P\. ?O\.|PO|P\.O|Post Office|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
+    r"|(?:Rural )?(?:Route|RR|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,? Box \d+"
 )
 _UNIT = (
     r"(?:Flat|Apartment|Apt\.?|Unit|Suite|Ste\.?|Blk|Block|House|Lot|Room|Rm\.?|Floor|Trailer|Space|Penthouse|Residence"
@@ -56,27 +56,37 @@ _UNIT = (
 )
 _PARTICLE = (
     r"(?:de|des|du|del|della|delle|dei|di|da|do|dos|das|la|le|les|el|los|las|of|the|and|y|van|von|der|den|rue|via|calle"
-    r"|rua|av\.|sur|aan|op|zur|am|im|a|al|in den|[dl]['\u2019]\p{Lu}[\p{L}-]*)"
+    r"|rua|av\.|ul\.|bis|apto|apt|appt|app|piso|sur|aan|op|zur|am|im|a|al|in den|[dl]['\u2019]\p{Lu}[\p{L}-]*)"
 )
 _ABBREVIATED = (
-    r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Mt|Ft|Dto|Esq|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
+    r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Co|Col|App|Appt|Mt|Ft|Dto|Esq|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
     r"|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
 )
 _TOKEN = regex.compile(
-    rf"P\. ?O\.|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
-    rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?= )"
+    rf"(?![\p{{L}}-]+:)(?:P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
+    rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?=[ ,])|(?:th|tv|st|kv|ap|bl|dom)\.(?=[ ,]))"
 )
 _GAP = regex.compile(r"(?:,[ \t]*\n[ \t]*|,?[ \t]*\n[ \t]*|,[ \t]+|[ \t]+)")
 
+_NUMBER = rf"\d{{1,6}}[A-Z½¼¾]{{0,2}}(?:[-/]\d{{1,5}}[A-Z]?){{0,3}}(?: 1/2)?(?: bis)?(?:,(?= (?i:{_FOREIGN})\b))? "
+_ONES = "One|Two|Three|Four|Five|Six|Seven|Eight|Nine"
+_NUMBER_WORD = rf"(?:(?:Twenty|Thirty|Forty|Fifty|Sixty|Seventy|Eighty|Ninety)(?:-(?:{_ONES}))?|{_ONES}|Ten|Eleven|Twelve|Fifteen) "
+_EUROPEAN = (
+    r"(?:\p{Lu}[\p{L}.'\u2019-]+ ){1,3}\d{1,4}(?:[ -]?[A-Za-z0-9/]{1,4}){0,2},(?: [^,\n]{1,12},){0,2}"
+    r" (?:[A-Z]{1,2}-\d{4,5}|\d{5}|\d{3} \d{2}|\d{2}-\d{3}|\d{4} [A-Z]{2}|(?!19\d\d|20\d\d)\d{4}) \p{Lu}"
+)
+_HOUSE_NAME = (
+    r"(?:(?:The )?(?:\p{Lu}[\p{L}'\u2019-]+ ){1,3})(?:Cottage|House|Lodge|Farm|Hall|Rectory|Manor|Barn|Grange|Mill|Vicarage|Croft), "
+    r"(?=[^\n.]{3,80}[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b)"
+)
 _HEAD = regex.compile(
     rf"(?<![\w$€£.#/,-])(?:{_BOX}|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
-    rf"|(?:\d{{1,6}}[A-Z½¼¾]{{0,2}}(?:[-/]\d{{1,5}}[A-Z]?)?(?:,(?= (?i:{_FOREIGN})\b))? |[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} )(?=\p{{Lu}}|{_PARTICLE} )"
-    rf"|(?:One|Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Eleven|Twelve) (?=\p{{Lu}})"
-    rf"|(?i:{_FOREIGN})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{1,6}}(?:n[.º°]? ?)?\d"
+    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
+    rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} )"
+    rf"|{_NUMBER_WORD}(?=\p{{Lu}})"
+    rf"|(?i:{_FOREIGN})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{1,6}}(?:n[.º°]? ?)?\d|{_EUROPEAN}|{_HOUSE_NAME}"
     rf"|\p{{Lu}}\p{{L}}*(?:{_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e|straat|weg|platz|utca|katu) \d)"
 )
-MAYBE = _HEAD
-"""Found in every text that holds a span: the cheap test before the search."""
 
 _HAS_STREET = regex.compile(rf"\b(?:{_STREET})\b\.?|(?:{_ENDINGS})\b", regex.IGNORECASE)
 _HAS_FOREIGN = regex.compile(rf"\b(?:{_FOREIGN})\b|(?:{_ENDINGS})\b", regex.IGNORECASE)
@@ -94,7 +104,11 @@ _OF_COMPANY = regex.compile(
     r"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s)(?: [\w-]+){0,4}? (?:office|plant|facilit|warehouse|store"
     r"|laborator|factory|campus|building|depart|mill|branch|center|centre|site|mine|refiner|terminal|lockbox|box|address)"
     r"|\bthe company[\u2019']s(?= ?:)|\b(?:plant|facility|warehouse|factory|refinery|terminal|laboratory|data center|hotel"
-    r"|clinic|hospital|restaurant|showroom|mall|shopping center|store) (?:at|in|on)\b"
+    r"|clinic|hospital|restaurant|showroom|mall|shopping center|stores?|mill|branch|depot|garage|shop|dealership|bakery|brewery|farm|school"
+    r"|church|theater|theatre|pharmacy|gym|studio|salon|station|yard|pier|premises|offices?|site) (?:at|in|on)\b"
+    r"|\blocated (?:at|in|on)\b|\bc/o\b|\bcare of\b|\bgeneral counsel\b|\bcorporate secretary\b|\binvestor relations\b"
+    r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
+    r"(?:[\w ]{3,30},\s)?$|\bat law\b"
     r"|\b(?:inc|llc|l\.l\.c|corp|corporation|l\.p|lp|llp|ltd|limited|company|n\.a|plc|bank|trust company|sec|commission"
     r"|court|agency|department|division|administration)\b\.?,?(?: at| of| is| located| in|:|,|;|\n|$)"
     r"|\btransfer agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\bour counsel\b|\blaw firm\b"
@@ -116,6 +130,27 @@ _BUSINESS_PART = regex.compile(
     r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building)\b|\b\d+(?:st|nd|rd|th) Floor\b"
 )
 _HOME_PART = regex.compile(r"\b(?:Apt|Apartment|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse)\b|#")
+_SHORT_STREET = regex.compile(
+    rf"(?:{_NUMBER}|{_NUMBER_WORD}|[NSEW]\d{{3,5}} )(?:[\p{{Lu}}\d][\p{{L}}\d.'\u2019-]* ){{1,4}}?(?i:{_STREET})\b\.?"
+    r"(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?)?(?:,? (?:#|Apt|Unit|Apartment|Lot)\.? ?[\w-]+)?"
+)
+_CUE = regex.compile(
+    r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served)(?: with [\w' ]{3,20})?"
+    r" (?:at|in|on|to)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)(?:,| is| was|:)?(?: at| of| in)?"
+    r"|\b(?:his|her|my|their|[\w]+[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known|forwarding"
+    r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^|\n)\W*(?:Address|Residence|Home):)"
+    r"[ \n\"\u201c]+(?=[\p{Lu}\d])",
+    regex.IGNORECASE,
+)
+"""Words that lead to a person's address, up to the place where it begins."""
+_HOME_BEFORE = regex.compile(
+    r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her|my"
+    r"|widow|address)\b",
+    regex.IGNORECASE,
+)
+HOME_REACH = 45
+"""Characters before a short address in which words of a home make it a person's."""
+MAX_SHORT_PARTS = 4
 _COVER = regex.compile(
     r"registrant[\u2019']s telephone|commission file|exact name of (?:the )?registrant|principal executive office",
     regex.IGNORECASE,
@@ -127,22 +162,28 @@ COVER_PAGE = 250
 MAX_TOKENS = 30
 
 
+def likely(text: str) -> bool:
+    """Whether an address may begin anywhere in the text: the cheap test before the search."""
+    return bool(_HEAD.search(text) or _CUE.search(text))
+
+
 def addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each address of a person, in order, without overlaps."""
     done = 0
-    for head in _HEAD.finditer(text):
-        if head.start() < done:
+    told = {cue.end() for cue in _CUE.finditer(text)}
+    for start in sorted(told | {head.start() for head in _HEAD.finditer(text)}):
+        if start < done:
             continue
-        end = _end(text, head.start())
+        end = _end(text, start, told=start in told)
         if end is None:
             continue
         done = end
-        if _is_persons(text, head.start(), end):
-            yield head.start(), end
+        if _is_persons(text, start, end):
+            yield start, end
 
 
-def _end(text: str, start: int) -> int | None:
-    """Where the address that begins there ends; None when it is none."""
+def _end(text: str, start: int, *, told: bool) -> int | None:
+    """Where the address that begins there ends; None when it is none. `told`: words of a home lead to this place."""
     ends, at = [], start
     for _ in range(MAX_TOKENS):
         token = _TOKEN.match(text, at)
@@ -153,10 +194,17 @@ def _end(text: str, start: int) -> int | None:
         if gap is None:
             break
         at = gap.end()
-    for end in reversed(ends):
-        if _is_address(text[start:end]):
-            return _trimmed(text, start, end)
-    return None
+    whole = (end for end in reversed(ends) if _is_address(text[start:end]))
+    if (end := next(whole, None)) is not None:
+        return end
+    if not _HOME_BEFORE.search(text, max(0, start - HOME_REACH), start):
+        return None
+    short = next((end for end in reversed(ends) if _is_short(text[start:end])), None)
+    if short is not None or not told:
+        return short
+    line = text.find("\n", start)
+    within = [end for end in ends if line < 0 or end <= line]
+    return next((end for end in reversed(within) if _is_told(text[start:end])), None)
 
 
 def _is_address(found: str) -> bool:
@@ -164,9 +212,23 @@ def _is_address(found: str) -> bool:
     if not _ends_in_place(found):
         return False
     first, _, rest = regex.sub(r"\s*\n\s*", ", ", found).partition(",")
-    if not rest and not _HAS_STREET.search(first) and not _HAS_BOX.search(first):
+    return bool(rest or _HAS_STREET.search(first) or _HAS_BOX.search(first))
+
+
+def _is_short(found: str) -> bool:
+    """Whether the tokens are a street or box alone, with a unit and a town at most: enough behind words of a home."""
+    parts = regex.split(r", |\n", found)
+    if len(parts) > MAX_SHORT_PARTS or regex.search(rf"(?:^| ){_PARTICLE}$", found):
         return False
-    return True
+    street = parts[1] if len(parts) > 1 and regex.fullmatch(rf"{_UNIT} #?[\w-]+", parts[0]) else parts[0]
+    return bool(_SHORT_STREET.fullmatch(street) or _HAS_BOX.fullmatch(street)) and not regex.search(r"\d$", parts[-1][:-3] if len(parts) > 1 else "")
+
+
+def _is_told(found: str) -> bool:
+    """Whether the tokens, to which words of a home lead, have the parts of an address in a form that is not known."""
+    parts = found.split(", ")
+    digits = bool(regex.search(r"\d", found)) and not regex.fullmatch(r"\d+|(?:\p{L}+ )?\d{1,2}(?:, \d{4})?", found)
+    return digits and len(found.split()) > 2 and not regex.search(rf"(?:^| ){_PARTICLE}$", found) and len(parts) > 1  # noqa: PLR2004
 
 
 def _ends_in_place(found: str) -> bool:
@@ -180,17 +242,14 @@ def _ends_in_place(found: str) -> bool:
     firm = list(_FIRM_POSTCODE.finditer(found))
     if firm and firm[-1].end() == len(found):
         return True
+    if regex.search(r"\b(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}$", found):
+        return True
     if _STATE_END.search(found):
         return bool(_HAS_STREET.search(found) or _HAS_BOX.search(found))
     parts = found.replace("\n", ", ").split(", ")
-    foreign = bool(_HAS_FOREIGN.search(parts[0])) and len(parts) > 1
+    european = bool(regex.match(_EUROPEAN, found))
+    foreign = len(parts) > 1 and (european or bool(_HAS_FOREIGN.search(", ".join(parts[:2]))))
     return foreign and bool(regex.fullmatch(rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:{_POSTCODES})", parts[-1]))
-
-
-def _trimmed(text: str, start: int, end: int) -> int:
-    while end > start and text[end - 1] in " ,\n":
-        end -= 1
-    return end
 
 
 def _is_persons(text: str, start: int, end: int) -> bool:
