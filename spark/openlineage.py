@@ -40,7 +40,7 @@ def address(parameters: Mapping[str, Any]) -> str | None:
         return None
     url = extras.text(parameters, "openlineage_url")
     parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path and not parts.netloc:
+    if url.startswith("file:///"):
         return url
     plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if (parts.scheme != "https" and not plain) or not parts.hostname or "@" in parts.netloc:
