@@ -19,6 +19,23 @@ CHANGES = ("added", "removed", "edited", "moved", "restated", "same")
 """What can become of an example from one version to the next (spark/manifest.py says what each means)."""
 
 
+def year_tables(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that is shown of a fiscal year's examples, from what their job reported."""
+    by_task = as_dict(report["rows_by_task"])
+    removed, thinned = as_dict(report["duplicates_by_task"]), as_dict(report["thinned"])
+    rows: list[list[markdown.Cell]] = [
+        [task, int(by_task.get(task, 0)), int(removed.get(task, 0)), int(thinned.get(task, 0))]
+        for task in sorted({*by_task, *removed, *thinned})
+    ]
+    head = ["task", "examples", "duplicates removed", "left out for the mix"]
+    return {
+        "Dropped rows": counts_table("reason", as_dict(report["dropped"])),
+        "Examples by task": _md(markdown.table(head, rows)),
+        "Without a label": _md(nested_table("task", as_dict(report["unlabelled"]))),
+        "Headings without a class": counts_table("heading", as_dict(report["headings_left_out"])),
+    }
+
+
 def tables(report: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that is shown of a snapshot, from what its job reported."""
     return {

@@ -11,7 +11,9 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
-FREE_TEXT = frozenset({"T1"})
+from spark.templates import TEMPLATES
+
+FREE_TEXT = frozenset(template.task for template in TEMPLATES.values() if not template.answers)
 """Tasks whose completion is the issuer's own words; the completion of every other task is one of a few labels."""
 
 IDENTITY = (

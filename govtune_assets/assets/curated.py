@@ -18,7 +18,6 @@ from govtune_assets.assets.common import (
     code_references,
     column_lineage,
     column_schema,
-    counts_table,
     job_report,
     table_metadata,
 )
@@ -132,7 +131,7 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
             metadata={
                 **_table_metadata(settings, EXAMPLES, report),
                 **column_lineage(RAW_TABLE, EXAMPLES_FROM_RAW),
-                "Dropped rows": counts_table("reason", as_dict(report["dropped"])),
+                **dataset_report.year_tables(report),
                 "Access": access_table(as_list(report["credentials"])),
                 **_job_metadata(completed.metadata),
                 **report,

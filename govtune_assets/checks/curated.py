@@ -89,12 +89,12 @@ def no_pii_left(made: Materialized, thresholds: DataThresholds) -> Verdict:
 
 
 def duplicate_share(made: Materialized, thresholds: DataThresholds) -> Verdict:
-    """Exact duplicates among a year's candidate rows."""
-    rows, removed = int(recorded(made, "rows")), int(recorded(made, "duplicates_removed"))
-    share, most = _share(removed, rows + removed, empty=1.0), thresholds.exact_duplicate_share
-    sentence = (
-        f"{removed} of {rows + removed} candidate examples were exact duplicates ({share:.1%}, at most {most:.0%})."
-    )
+    """Exact duplicates among a year's candidate rows, those among them that the mix of tasks left out later."""
+    removed = int(recorded(made, "duplicates_removed"))
+    thinned = sum(int(number) for number in as_dict(recorded(made, "thinned")).values())
+    candidates = int(recorded(made, "rows")) + thinned + removed
+    share, most = _share(removed, candidates, empty=1.0), thresholds.exact_duplicate_share
+    sentence = f"{removed} of {candidates} candidate examples were exact duplicates ({share:.1%}, at most {most:.0%})."
     return Verdict(share <= most, share, most, sentence)
 
 

@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "rows": 4000,
     "pii_left": 0,
     "duplicates_removed": 100,
+    "thinned": {"T1": 0, "T2": 500},
     "companies": 95,
     "source_companies": 100,
     "rows_by_split": {
@@ -58,8 +59,8 @@ GOOD: dict[str, Any] = {
 FAULTS: list[tuple[Callable[[Materialized, DataThresholds], Verdict], dict[str, Any], str]] = [
     (curated.minimum_examples, {"rows": 99}, "99 examples, at least 100"),
     (curated.no_pii_left, {"pii_left": 1}, "1 spans of PII"),
-    (curated.duplicate_share, {"duplicates_removed": 4001}, "4001 of 8001"),
-    (curated.duplicate_share, {"rows": 0, "duplicates_removed": 0}, "0 of 0"),
+    (curated.duplicate_share, {"duplicates_removed": 4501}, "4501 of 9001"),
+    (curated.duplicate_share, {"rows": 0, "thinned": {}, "duplicates_removed": 0}, "0 of 0"),
     (curated.companies_covered, {"companies": 89}, "89 of 100 companies"),
     (curated.companies_covered, {"companies": 0, "source_companies": 0}, "0 of 0 companies"),
     (curated.splits_filled, {"rows_by_split": {"train": 1, "validation": 1, "test_company": 1}}, "test_year 0"),
