@@ -101,9 +101,24 @@ _NO_NAME = frozenset(
 _MONTHS_AND_PLACES = frozenset({"new", "north", "south", "west"})
 
 
+_HINT = regex.compile(
+    r"s/|\(s(?:igned)?\)|____|\u2014{3}|\u2026{3}|(?:^|\n)\W*(?:by|its|title|dated?|name|signature|printed|attest|witness)\b"
+    r"|\b(?:signed|(?:executed|witnessed|acknowledged|attested)\s+by|countersigned|presence\s+of:|sincerely|regards,|cordially"
+    r"|truly|respectfully|yours|accepted and|agreed and|signature|notary public|on behalf of|thanks?,|thank you|whereof|appoint"
+    r"|print(?:ed)?\)?\s+name|\(print|please print|typed?\s+name|attorneys?[ -]in[ -]fact)"
+)
+"""In lower case, what every mark has that ends in no colon."""
+COLON_REACH = 60
+"""Characters of the longest mark that ends in a colon."""
+
+
 def likely(text: str) -> bool:
     """Whether the text has one of the marks without which no span is found: the cheap test before the search."""
-    return any(pattern.search(text) for pattern in (_MARK, _BLOCK, _APPOINTED))
+    plain = text.lower()
+    if _HINT.search(plain):
+        return any(pattern.search(text) for pattern in (_MARK, _BLOCK, _APPOINTED))
+    colons = (match.end() for match in regex.finditer(":", text))
+    return any(_MARK.search(text, max(0, end - COLON_REACH), end) for end in colons)
 
 
 def names(text: str) -> Iterator[tuple[int, int]]:

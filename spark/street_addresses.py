@@ -80,7 +80,8 @@ _HOUSE_NAME = (
     r"(?=[^\n.]{3,80}[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b)"
 )
 _HEAD = regex.compile(
-    rf"(?<![\w$€£.#/,-])(?:{_BOX}|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
+    # A first sign that rules out most words keeps the search fast.
+    rf"(?<![\w$€£.#/,-])(?=[\p{{Lu}}\d]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
     rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} )"
     rf"|{_NUMBER_WORD}(?=\p{{Lu}})"
@@ -137,12 +138,16 @@ _SHORT_STREET = regex.compile(
 _CUE = regex.compile(
     r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served)(?: with [\w' ]{3,20})?"
     r" (?:at|in|on|to)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)(?:,| is| was|:)?(?: at| of| in)?"
-    r"|\b(?:his|her|my|their|[\w]+[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known|forwarding"
+    r"|\b(?:his|her|my|their|\w[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known|forwarding"
     r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^|\n)\W*(?:Address|Residence|Home):)"
     r"[ \n\"\u201c]+(?=[\p{Lu}\d])",
     regex.IGNORECASE,
 )
 """Words that lead to a person's address, up to the place where it begins."""
+_CUE_HINT = regex.compile(
+    r"(?i:address|residence|home|house|apartment|flat|condominium|cottage|farm|liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled"
+    r"|dwelling|moved|mailed|sent|served)[\w ,:']{0,35}[ \n\"\u201c]+[\p{Lu}\d]"
+)
 _HOME_BEFORE = regex.compile(
     r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her|my"
     r"|widow|address)\b",
@@ -164,7 +169,7 @@ MAX_TOKENS = 30
 
 def likely(text: str) -> bool:
     """Whether an address may begin anywhere in the text: the cheap test before the search."""
-    return bool(_HEAD.search(text) or _CUE.search(text))
+    return bool(_HEAD.search(text) or (_CUE_HINT.search(text) and _CUE.search(text)))
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
