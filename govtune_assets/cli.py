@@ -1,4 +1,4 @@
-"""The command line: `govtune demo | fetch | trace | dataset | audit | access | promote | extract`.
+"""The command line: `govtune demo | fetch | trace | dataset | audit | access | package | promote | extract`.
 
 `up`, `down` and `status` are the local cloud's.
 """
@@ -50,6 +50,7 @@ def _mendable(error: Exception) -> bool:
     from govtune_assets.dataset import NoSuchVersion
     from govtune_assets.demo import DemoFailed
     from govtune_assets.edgar import EdgarError
+    from govtune_assets.spark_package import NotPackaged
     from govtune_assets.trace import NotTraceable
     from unitydoor.privileges import Refused
     from unitydoor.secrets import SecretUnusable
@@ -85,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_access(commands.add_parser("access", help="compare declared grants with the catalog's; explain a refusal"))
 
+    package = commands.add_parser(
+        "package", help="pack the Spark jobs' Python environment and jars, upload them, print the settings that use them"
+    )
+    package.set_defaults(run=_package)
+
     promote = commands.add_parser("promote", help="point the alias `champion` at a model version")
     promote.add_argument("model", help="full name, catalog.schema.model")
     promote.add_argument("version", type=int)
@@ -103,6 +109,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     from govtune_assets.demo import run_demo
 
     return run_demo(arguments.years.split(","), arguments.configuration)
+
+
+def _package(_: argparse.Namespace) -> int:
+    from govtune_assets import spark_package
+    from govtune_assets.resources.aws import AwsResource
+
+    settings = Settings()
+    s3 = AwsResource(region=settings.region).client("s3")
+    print("\n".join(spark_package.package(s3, settings.work_bucket).settings()))
+    return 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

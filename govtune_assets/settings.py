@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="Sizes of the Spark job.",
     )
     spark_jars: CsvTuple = Field((), description="S3 addresses of jars that the EMR release lacks.")
+    spark_environment: str = Field(
+        "",
+        description="S3 address of the packed Python environment of Spark jobs, as `govtune package` prints it; empty: "
+        "the interpreter that the platform gives them, as on the local cloud.",
+    )
     spark_timeout_minutes: int = Field(120, ge=1, description="Execution timeout of a Spark job.")
 
     sagemaker_role_arn: str = Field("", description="Execution role of training jobs; no rights on tables.")
