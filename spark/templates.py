@@ -23,8 +23,8 @@ BODY = "{body}"
 
 BODY_WORDS = 400
 """Most words of a body in a prompt. With its template, the longest completion and a chat format it fits into 768
-tokens, the least `max_length` of `train/configs`, at 1.35 tokens a word (99 % of the recorded filings' risk factors need no
-more, by SmolLM2's tokenizer). A change takes new versions of all templates."""
+tokens, the least `max_length` of `train/configs`, at 1.35 tokens a word: 99 % of the recorded filings' risk factors
+need no more, by SmolLM2's tokenizer. A change takes new versions of all templates."""
 
 GENERIC, SPECIFIC = "generic", "specific"
 YES, NO = "yes", "no"
