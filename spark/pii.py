@@ -90,8 +90,18 @@ def likely(text: str) -> tuple[str, ...]:
     return tuple(kind for kind in TYPES if _MAYBE[kind](text))
 
 
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u202f", " ")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
+    | dict.fromkeys("\u2018\u2019", "'")
+    | dict.fromkeys("\u201c\u201d", '"')
+)
+"""Typography that the recognisers need not know, sign for sign, so that places stay."""
+
+
 def find(text: str) -> list[Finding]:
     """Return the personal data in the text, in order and without overlaps."""
+    text = text.translate(_PLAIN)
     types = likely(text)
     return chosen(text, types) if types else []
 

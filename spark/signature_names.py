@@ -21,10 +21,11 @@ _SUFFIX = r"(?:(?i:jr|sr|esq)\b\.?|II|III|IV|V)\b\.?"
 _WORD = (
     r"(?:(?:\p{Lu}\.){2,3}|['\u2018\u2019]?\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
     r"|[\"\u201c(]\p{Lu}\p{L}+[\"\u201d)]"
-    r"|(?:de|del|della|der|den|van|von|da|di|dos|du|la|le|el|al|bin|ibn|ter|ten|y|e)\b(?:-\p{Lu}\p{L}+)?"
+    r"|(?:de|del|della|der|den|dem|van|von|vom|da|das|di|do|dos|du|la|le|lo|el|al|ap|ab|abu|bin|bint|ben|ibn|te|ter|ten|thi"
+    r"|zu|zum|zur|af|av|op|ni|y|e|i)\b(?:-\p{Lu}\p{L}+)?"
     r"|(?:el|al|d|l|o)['\u2019-]\p{Lu}\p{L}+)"
 )
-_NAME = regex.compile(rf"{_WORD}(?:[^\S\n]+{_WORD}){{1,5}}(?:,[^\S\n]*{_SUFFIX})?")
+_NAME = regex.compile(rf"{_WORD}(?:[^\S\n]{{1,2}}{_WORD}){{1,5}}(?:,[^\S\n]*{_SUFFIX})?")
 _SURNAME_FIRST = regex.compile(r"\p{Lu}{2,}(?:-\p{Lu}+)?,[^\S\n]+\p{Lu}\p{L}+(?:[^\S\n]\p{Lu}\b\.?)?")
 _ANY_CASE = regex.compile(r"\p{L}[\p{L}.'\u2019-]*(?:[^\S\n]\p{L}[\p{L}.'\u2019-]*){1,3}(?=[^\S\n]*(?:$|,))")
 _ONE_WORD = regex.compile(r"\p{Lu}\p{Ll}{2,}(?=[^\S\n]*$)")
@@ -36,22 +37,28 @@ _AFTER_NAME = regex.compile(
 _PART = (
     r"(?:authori[sz]ed[^\S\n]+)?signator(?:y|ies)|attorney[s]?[ -]in[ -]fact|trustee|notary(?:[^\S\n]+public)?|executor"
     r"|administrator|guarantor|borrower|subscriber|grantee|optionee|participant|employee|executive|stockholder"
-    r"|shareholder|purchaser|seller|buyer|spouse|claimant|affiant|declarant"
+    r"|shareholder|purchaser|seller|buyer|spouse|claimant|affiant|declarant|deponent|settlor|grantor|lessee|lessor|tenant"
+    r"|landlord|pledgor|obligor|maker|payee|agent|proxy|partner|member|manager|director|president|secretary|treasurer"
+    r"|chief[^\S\n]+\w+[^\S\n]+officer|chairman|chairwoman|chair|principal|transferor|transferee|assignor|assignee|donor"
 )
 _MARK = regex.compile(
     r"(?:(?<![\w/])/?s/|\(signed\)|\(s\)|\bin[^\S\n]+the[^\S\n]+presence[^\S\n]+of[^\S\n]*:"
     r"|\b(?:counter)?(?:signed|executed|witnessed|acknowledged|attested)[^\S\n]+by\b[^\S\n]*:?"
     r"|\b(?:please[^\S\n]+)?(?:print|printed|type|typed)[^\S\n]+name\b[^\S\n]*:?"
-    r"|\b(?:by|names?|print(?:ed)?|signed|signature|witness(?:ed)?|attest(?:ed)?|(?:full|legal)[^\S\n]+name"
+    r"|^\W*(?:by|per)\b[^\n:]{1,30}:|\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|countersigned|undersigned)\b[^\n:]{0,30}:"
+    r"|\b(?:by|per|names?|print(?:ed)?|(?:full|legal)[^\S\n]+name"
     r"|name[^\S\n]+printed|name[^\S\n]*(?:and|&|/)[^\S\n]*title|names?[^\S\n]+of[^\S\n]+(?!each|exchange|registrant|issuer"
     rf"|the (?:company|issuer|registrant|fund)|company|security|securities|plan|fund)[\p{{L}} ]{{3,30}}|{_PART})"
     r"(?:[^\S\n]*\([\w ]{3,30}\))?[^\S\n]*:"
     r"|\((?:please[^\S\n]+)?print(?:[^\S\n]+name)?\)[^\S\n]*:?"
-    r"|\bsigned\b[^\n:.]{1,60}\bby\b:?|^[^\S\n]*by\b(?=[^\S\n_]+\p{Lu}[^\n:]{3,40}$)|\bby\b(?=[^\n:]{3,40}attorney[s]?[ -]in[ -]fact)"
-    r"|\b(?:sincerely|regards|cordially|truly[^\S\n]+yours|respectfully[^\S\n]+submitted)(?:[^\S\n]+yours)?,(?=[^\S\n]*\S))"
+    r"|\bsigned\b[^\n:.]{1,60}\bby\b:?"
+    r"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]|$)))"
+    r"|^[^\S\n]*by\b(?=[^\S\n_]+\p{Lu}[^\n:]{3,40}$)|\bby\b(?=[^\n:]{3,40}attorney[s]?[ -]in[ -]fact)"
+    r"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks|thank[^\S\n]+you)(?:[^\S\n]+yours)?,(?=[^\S\n]*\S))"
     r"[^\S\n]*_*[^\S\n]*",
     regex.IGNORECASE,
 )
+_DEPUTY = regex.compile(r"(?:p\.?p\.?|by|per)[^\S\n]+", regex.IGNORECASE)
 _SIGNED = regex.compile(r"/?s/|\(s(?:igned)?\)", regex.IGNORECASE)
 _BLOCK = regex.compile(
     r"/s/|[\u2014_\u2026]{3,}|\(signature\)|\bby[^\S\n]*:|_{4,}|^[^\p{L}\n]*(?:signature|signed|printed|name|witness|attest|dated?|title|its)\b"
@@ -61,13 +68,17 @@ _BLOCK = regex.compile(
     regex.IGNORECASE | regex.MULTILINE,
 )
 _CLOSING = regex.compile(
-    r"(?:(?:best|kind|warm|with) regards|regards|sincerely|(?:very )?truly yours|yours (?:truly|sincerely|faithfully)"
-    r"|respectfully(?: submitted)?|cordially|thank you|thanks|faithfully|yours)(?: yours)?,?",
+    r"(?:[\p{L}']+ ){0,4}(?:regards|sincerely|truly|faithfully|respectfully|submitted|cordially|yours|wishes|thanks"
+    r"|thank you|servant)[,.!]?",
     regex.IGNORECASE,
 )
-_APPOINTED = regex.compile(r"\bappoints?(?:ed)?\b[^\S\n]*:?[^\S\n]*(?:each of[^\S\n]+|the[^\S\n]+individuals[^\S\n]+)?", regex.IGNORECASE)
-_POWER = regex.compile(r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|powers? of attorney|true and lawful|\bpro(?:xy|xies)\b", regex.IGNORECASE)
-_AND = regex.compile(r"(?:,|;)?[^\S\n]+(?:and|or)[^\S\n]+|[,;][^\S\n]+")
+_APPOINTED = regex.compile(r"\b(?i:appoint(?:s|ed|ing)?|designates?)\b[^\p{Lu}\n.;]{0,60}(?=\p{Lu})")
+_IS_APPOINTED = regex.compile(rf"{_WORD}(?: {_WORD}){{1,4}},?(?: (?:is|was|are|be)| shall be)(?: hereby)? (?:appointed|named|designated)")
+_CAPITAL = regex.compile(r"(?<![\w'])\p{Lu}")
+_CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
+_SIGNED_LINE = regex.compile(r"/s/|_{4,}")
+_POWER = regex.compile(r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|\battorneys?\b|true and lawful|\bpro(?:xy|xies)\b|\bagents?\b", regex.IGNORECASE)
+_AND = regex.compile(r"(?:,|;)?[^\S\n]+(?:and|or|&)[^\S\n]+|[,;][^\S\n]+")
 
 _ROLES = frozenset(
     """accountant accounting administrator administrative advisor adviser agent analyst assistant associate attorney
@@ -103,7 +114,7 @@ _MONTHS_AND_PLACES = frozenset({"new", "north", "south", "west"})
 
 _HINT = regex.compile(
     r"s/|\(s(?:igned)?\)|____|\u2014{3}|\u2026{3}|(?:^|\n)\W*(?:by|its|title|dated?|name|signature|printed|attest|witness)\b"
-    r"|\b(?:signed|(?:executed|witnessed|acknowledged|attested)\s+by|countersigned|presence\s+of:|sincerely|regards,|cordially"
+    r"|\b(?:signed|(?:executed|witnessed|acknowledged|attested)\s+by|countersigned|presence\s+of:|sincerely|regards|cordially|wishes,|best,|faithfully"
     r"|truly|respectfully|yours|accepted and|agreed and|signature|notary public|on behalf of|thanks?,|thank you|whereof|appoint"
     r"|print(?:ed)?\)?\s+name|\(print|please print|typed?\s+name|attorneys?[ -]in[ -]fact)"
 )
@@ -133,22 +144,38 @@ def names(text: str) -> Iterator[tuple[int, int]]:
         for mark in _MARK.finditer(line):
             if span := _marked(line, mark):
                 found = True
-                yield starts[place] + span[0], starts[place] + span[1]
+                for start, end in _and_others(line, span):
+                    yield starts[place] + start, starts[place] + end
         for appointing in _APPOINTED.finditer(line) if powers else ():
             for span in _appointed(line, appointing.end()):
+                found = True
+                yield starts[place] + span[0], starts[place] + span[1]
+        for passive in _IS_APPOINTED.finditer(line) if powers else ():
+            if span := _name_at(line, passive.start(), closed=False):
                 found = True
                 yield starts[place] + span[0], starts[place] + span[1]
         near = filled[max(0, order - CLOSE_LINES) : order + CLOSE_LINES + 1]
         if not found and not _MARK.search(line) and any(blocks[other] for other in near if other != place):
             before = lines[filled[order - 1]].strip() if order else ""
             after = lines[filled[order + 1]].strip() if order + 1 < len(filled) else ""
-            if span := _printed(line, before, after):
-                yield starts[place] + span[0], starts[place] + span[1]
+            for cell in _CELL.finditer(line):
+                if span := _printed(line[: cell.end()], cell.start(), before, after):
+                    yield starts[place] + span[0], starts[place] + span[1]
+
+
+def _and_others(line: str, span: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """A name and those that "and" joins to it."""
+    yield span
+    joined = regex.compile(r",?[^\S\n]+(?:and|&)[^\S\n]+").match(line, span[1])
+    if joined and (other := _name_at(line, joined.end(), closed=False)):
+        yield other
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
     """The name behind a mark. After /s/ a word that is also an office's or a month's may be a name, and one is enough."""
     start = mark.end()
+    if deputy := _DEPUTY.match(line, start):
+        start = deputy.end()
     if title := _TITLE.match(line, start):
         start = title.end()
     if found := _SURNAME_FIRST.match(line, start):
@@ -169,24 +196,28 @@ def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
 
 def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
     """The names of a power of attorney, one after another; a role that follows shows an office, not a power."""
-    while span := _name_at(line, start, closed=False):
-        yield span
-        joined = _AND.match(line, span[1])
-        if joined is None:
-            return
-        start = joined.end()
+    power = _POWER.search(line, start)
+    end = power.start() if power else start
+    while start is not None:
+        if span := _name_at(line, start, closed=False):
+            yield span
+            start = span[1]
+        following = _CAPITAL.search(line, start + 1, end)
+        start = following.start() if following else None
 
 
-def _printed(line: str, before: str, after: str) -> tuple[int, int] | None:
+def _printed(line: str, cell: int, before: str, after: str) -> tuple[int, int] | None:
     """A line that is a name alone or a name and its role, beside what makes it a signature's."""
-    start = len(line) - len(line.lstrip(" \t*"))
+    start = cell + len(line[cell:]) - len(line[cell:].lstrip(" \t*~\u2013\u2014-"))
     if title := _TITLE.match(line, start):
         start = title.end()
     span = _name_at(line, start, closed=True)
     if span is None:
         return None
     rest = line[span[1] :].strip(" \t,*")
-    if rest and not _is_role(rest) and not regex.fullmatch(_CREDENTIAL, rest):
+    while credential := regex.match(rf"{_CREDENTIAL}(?:,[ ]*|$)", rest):
+        rest = rest[credential.end() :]
+    if rest and not _is_role(rest) and not _SIGNED_LINE.search(before):
         return None
     signed = bool(_BLOCK.search(before) or _CLOSING.fullmatch(before) or _BLOCK.search(after))
     return span if rest or signed or _is_role(after) or _is_role_line(before) else None

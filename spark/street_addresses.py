@@ -27,7 +27,7 @@ _STATES = (
     "|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina"
     "|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Puerto Rico|Rhode Island|South Carolina|South Dakota|Tennessee"
     "|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming|A[KLRZ]|C[AOT]|D\\.?C\\.?|DE|FL|GA|GU|HI"
-    "|I[ADLN]|K[SY]|LA|M[ADEINOST]|N\\.Y\\.|N\\.J\\.|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]"
+    "|I[ADLN]|K[SY]|LA|M[ADEINOST]|N\\.[CDHJMY]\\.|S\\.[CD]\\.|R\\.I\\.|P\\.R\\.|W\\. ?Va\\.|Ala|Ariz|Ark|Calif|Colo|Conn|Fla|Ill|Ind|Kans?|Mass|Mich|Minn|Miss|Mont|Nebr?|Nev|Okla|Oreg?|Pa|Penn|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]"
 )
 _PROVINCES = (
     "Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan"
@@ -39,7 +39,12 @@ _COUNTRIES = (
     "|India|Indonesia|Ireland|Israel|Italy|Japan|Kenya|Korea|Latvia|Lithuania|Luxembourg|Malaysia|Malta|Mexico|México"
     "|Monaco|Morocco|(?:the )?Netherlands|New Zealand|Nigeria|Northern Ireland|Norway|Panama|Peru|(?:the )?Philippines"
     "|Poland|Portugal|Romania|Scotland|Serbia|Singapore|Slovakia|Slovenia|South Africa|South Korea|Spain|Sweden"
-    "|Switzerland|Taiwan|Thailand|Turkey|Türkiye|U\\.?K\\.?|Ukraine|United Arab Emirates|UAE|United Kingdom"
+    "|Switzerland|Taiwan|Thailand|Turkey|Türkiye|U\\.?K\\.?|Ukraine|United Arab Emirates|UAE|United Kingdom|Russia|Russian Federation|Egypt|Jordan|Saudi Arabia|Qatar|Kuwait|Bahrain|Oman|Lebanon|Pakistan|Bangladesh"
+    "|Sri Lanka|Nepal|Ghana|Ethiopia|Tanzania|Uganda|Senegal|Tunisia|Algeria|Ecuador|Bolivia|Paraguay|Venezuela|Costa Rica"
+    "|Guatemala|Honduras|El Salvador|Nicaragua|Cuba|Dominican Republic|Haiti|Jamaica|(?:the )?Bahamas|Barbados|Liechtenstein"
+    "|Jersey|Guernsey|Isle of Man|Gibraltar|Andorra|San Marino|Albania|Montenegro|Moldova|Belarus|Armenia|Azerbaijan"
+    "|Kazakhstan|Uzbekistan|Mongolia|Cambodia|Laos|Myanmar|Brunei|Macau|Fiji|Aruba|Curaçao|Deutschland|Österreich|Schweiz"
+    "|España|Italia|Brasil|Sverige|Norge|Danmark"
     "|(?:the )?United States(?: of America)?|U\\.?S\\.?A\\.?|USA|Uruguay|Vietnam|Wales"
 )
 _POSTCODES = (
@@ -47,26 +52,27 @@ _POSTCODES = (
     r"|\d{5}-\d{3}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d|20\d\d)\d{4}"
 )
 _BOX = (
-    r"(?:P\. ?O\.|PO|P\.O|Post Office|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
-    r"|(?:Rural )?(?:Route|RR|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,? Box \d+"
+    r"(?:P\. ?O\.|PO|P\.O|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
+    r"|Box \d+,|(?:Rural |Star )?(?:Route|Rt\.?|Rte\.?|R\.D\.|HCR|RR|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,? Box \d+"
 )
 _UNIT = (
     r"(?:Flat|Apartment|Apt\.?|Unit|Suite|Ste\.?|Blk|Block|House|Lot|Room|Rm\.?|Floor|Trailer|Space|Penthouse|Residence"
-    r"|Building|Bldg\.?|No\.|Condo|Villa|Cottage)"
+    r"|Building|Bldg\.?|No\.|Condo|Villa|Cottage|Plot|Stand|Casa|Level|Site|Slip|Berth|Tower|Number|PH)"
 )
 _PARTICLE = (
-    r"(?:de|des|du|del|della|delle|dei|di|da|do|dos|das|la|le|les|el|los|las|of|the|and|y|van|von|der|den|rue|via|calle"
+    r"(?:de|des|du|del|della|delle|dei|di|da|do|dos|das|la|le|les|el|los|las|of|the|y|van|von|der|den|upon|on|in|by|near|vor|bei|en|sous|sur|rue|via|calle"
     r"|rua|av\.|ul\.|bis|apto|apt|appt|app|piso|sur|aan|op|zur|am|im|a|al|in den|[dl]['\u2019]\p{Lu}[\p{L}-]*)"
 )
 _ABBREVIATED = (
-    r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Co|Col|App|Appt|Mt|Ft|Dto|Esq|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
+    r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Co|Col|App|Appt|Mt|Ft|Dto|Esq|Jr|Rt|Rte|Calif|Ariz|Ala|Ark|Colo|Conn|Fla|Ill|Ind|Kan|Kans|Mass|Mich|Minn|Miss|Mont|Neb|Nebr|Nev|Okla|Ore|Oreg|Pa|Penn|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|Terr|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
     r"|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
 )
 _TOKEN = regex.compile(
     rf"(?![\p{{L}}-]+:)(?:P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
-    rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?=[ ,])|(?:th|tv|st|kv|ap|bl|dom)\.(?=[ ,]))"
+    rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?=[ ,])|\d+\.?[º°ª](?=[ ,])|(?:th|tv|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
+    rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,8}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
-_GAP = regex.compile(r"(?:,[ \t]*\n[ \t]*|,?[ \t]*\n[ \t]*|,[ \t]+|[ \t]+)")
+_GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n]/)?[^\S\n]+")
 
 _NUMBER = rf"\d{{1,6}}[A-Z½¼¾]{{0,2}}(?:[-/]\d{{1,5}}[A-Z]?){{0,3}}(?: 1/2)?(?: bis)?(?:,(?= (?i:{_FOREIGN})\b))? "
 _ONES = "One|Two|Three|Four|Five|Six|Seven|Eight|Nine"
@@ -84,7 +90,8 @@ _HEAD = regex.compile(
     rf"(?<![\w$€£.#/,-])(?=[\p{{Lu}}\d]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
     rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} )"
-    rf"|{_NUMBER_WORD}(?=\p{{Lu}})"
+    rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=\d)|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
+    rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, )"
     rf"|(?i:{_FOREIGN})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{1,6}}(?:n[.º°]? ?)?\d|{_EUROPEAN}|{_HOUSE_NAME}"
     rf"|\p{{Lu}}\p{{L}}*(?:{_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e|straat|weg|platz|utca|katu) \d)"
 )
@@ -107,15 +114,21 @@ _OF_COMPANY = regex.compile(
     r"|\bthe company[\u2019']s(?= ?:)|\b(?:plant|facility|warehouse|factory|refinery|terminal|laboratory|data center|hotel"
     r"|clinic|hospital|restaurant|showroom|mall|shopping center|stores?|mill|branch|depot|garage|shop|dealership|bakery|brewery|farm|school"
     r"|church|theater|theatre|pharmacy|gym|studio|salon|station|yard|pier|premises|offices?|site) (?:at|in|on)\b"
-    r"|\blocated (?:at|in|on)\b|\bc/o\b|\bcare of\b|\bgeneral counsel\b|\bcorporate secretary\b|\binvestor relations\b"
+    r"|\bc/o\b|\bcare of\b|\bgeneral counsel\b|\bcorporate secretary\b|\binvestor relations\b"
     r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
     r"(?:[\w ]{3,30},\s)?$|\bat law\b"
-    r"|\b(?:inc|llc|l\.l\.c|corp|corporation|l\.p|lp|llp|ltd|limited|company|n\.a|plc|bank|trust company|sec|commission"
-    r"|court|agency|department|division|administration)\b\.?,?(?: at| of| is| located| in|:|,|;|\n|$)"
     r"|\btransfer agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\bour counsel\b|\blaw firm\b"
     r"|\blockbox\b|\bsquare feet\b|\baddress for notices\b|\bprivate mailbox of the company\b",
     regex.IGNORECASE,
 )
+_COMPANY_NAME = regex.compile(
+    r"\b(?:inc|llc|l\.l\.c|corp|corporation|l\.p|lp|llp|ltd|limited|company|n\.a|plc|bank|trust company|sec|commission"
+    r"|court|agency|department|division|administration)\b\.?,?(?: at| of| is| located| in|:|,|;|\n|$)",
+    regex.IGNORECASE,
+)
+NAME_REACH = 45
+"""Characters before an address in which the end of a company's name makes it the company's."""
+_LOCATED = regex.compile(r"\blocated (?:at|in|on)\s*$", regex.IGNORECASE)
 _OF_PERSON = regex.compile(
     r"\b(?:he|she|his|her|hers|him|my|i|wife|husband|spouse|sister|brother|mother|father|son|daughter|aunt|uncle|nephew"
     r"|niece|cousin|widow|widower|heirs?|child|parent|grandmother|grandfather|minor|custodian|estate|decedent|deceased"
@@ -266,6 +279,11 @@ def _is_persons(text: str, start: int, end: int) -> bool:
     company = [match.end() for match in _OF_COMPANY.finditer(sentence)]
     person = [match.end() for match in _OF_PERSON.finditer(before)]
     offset = len(before) - len(sentence)
+    named = [match.end() for match in _COMPANY_NAME.finditer(before) if match.end() >= len(before) - NAME_REACH]
+    if named and (not person or named[-1] >= person[-1]):
+        return False
+    if _LOCATED.search(before) and not person:
+        return False
     if company and (not person or company[-1] + offset >= person[-1]):
         return False
     if _BUSINESS_PART.search(found) and not _HOME_PART.search(found):
