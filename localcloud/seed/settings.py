@@ -28,14 +28,26 @@ SIZES = {
     "GOVTUNE_BASE_MODEL_URIS": json.dumps({BASE_MODEL: f"s3://{names.WORK_BUCKET}/{names.BASE_MODEL_PREFIX}"}),
     "GOVTUNE_SPARK_SUBMIT_PARAMETERS": "--conf spark.driver.memory=1g",
     "GOVTUNE_POLL_SECONDS": "0.5",
-    # The fictional companies give some hundreds of examples: enough to show each gate, too few for a model to serve.
+    # The fictional companies give some hundreds of examples, whose paragraphs are composed of one library of sentences:
+    # enough to show each gate, too few and too alike for a model to serve.
     "GOVTUNE_DATA_THRESHOLDS": json.dumps(
-        {"examples_style": 100, "examples_classification": 20, "length_distance": 0.5, "label_drift": 0.5}
+        {
+            "examples_style": 100,
+            "examples_classification": 20,
+            "largest_label_share": 0.95,
+            "length_distance": 0.5,
+            "shared_grams": 0.6,
+            "label_drift": 0.5,
+        }
     ),
 }
+FICTIONAL = "Risk factors of fictional companies as instruction examples; every label is the made-up issuer's own."
 # Sizes and choices, for which the user's environment wins; addresses, names and identities are the local cloud's own.
 USER_CHOICES = frozenset(SIZES) | {
     "GOVTUNE_UNIVERSE",
+    "GOVTUNE_DATASET_DESCRIPTION",
+    "GOVTUNE_BENCHMARK_FILINGS",
+    "GOVTUNE_OPENLINEAGE_URL",
     "GOVTUNE_INCLUDE_AMENDMENTS",
     "GOVTUNE_EDGAR_REQUESTS_PER_SECOND",
     "GOVTUNE_EDGAR_USER_AGENT",
@@ -81,6 +93,7 @@ def product_settings(
         "GOVTUNE_EDGAR_CACHE": str(layout.service("edgar") / corpus.cache_name(edgar)),
         **({} if live else {"GOVTUNE_EDGAR_REQUESTS_PER_SECOND": "50"}),
         **({} if live else {"GOVTUNE_UNIVERSE": ",".join(corpus.served_companies(edgar)) or "served"}),
+        **({"GOVTUNE_DATASET_DESCRIPTION": FICTIONAL} if edgar.kind == "sample" else {}),
         **SIZES,
     }
 

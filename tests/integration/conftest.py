@@ -29,6 +29,7 @@ THRESHOLDS: dict[str, float] = {
     "largest_label_share": 1,
     "smallest_label_share": 0,
     "length_distance": 1,
+    "shared_grams": 0.9,
     "label_drift": 1,
 }
 """What a handful of companies can reach; whether each gate can fail is tested apart (tests/graph)."""
