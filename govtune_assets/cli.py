@@ -50,7 +50,6 @@ def _mendable(error: Exception) -> bool:
     from govtune_assets.dataset import NoSuchVersion
     from govtune_assets.demo import DemoFailed
     from govtune_assets.edgar import EdgarError
-    from govtune_assets.spark_package import NotPackaged
     from govtune_assets.trace import NotTraceable
     from unitydoor.privileges import Refused
     from unitydoor.secrets import SecretUnusable
@@ -87,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_access(commands.add_parser("access", help="compare declared grants with the catalog's; explain a refusal"))
 
     package = commands.add_parser(
-        "package", help="pack the Spark jobs' Python environment and jars, upload them, print the settings that use them"
+        "package", help="pack and upload the Spark jobs' Python environment and jars; print the settings that use them"
     )
     package.set_defaults(run=_package)
 
