@@ -49,8 +49,12 @@ EXAMPLES_COMMENT = (
 SNAPSHOT = StructType(
     [
         *_IDENTITY,
-        _column("split", TEXT, "train, validation or test; a company stands in one split only"),
-        _column("cluster_id", TEXT, "Cluster of duplicates; a cluster stands in one split only"),
+        _column("split", TEXT, "train, validation, test_company, test_year or test_company_year (spark/split.py)"),
+        _column(
+            "cluster_id",
+            TEXT,
+            "Cluster of near-duplicate bodies: its smallest text's SHA-256, first digits; it stands in one split only",
+        ),
         *_PLACE,
     ]
 )

@@ -62,8 +62,9 @@ def filing(cik: int, year: int, factors: list[dict[str, Any]], **changed: Any) -
 
 def paragraph(name: str, number: int = 1) -> str:
     """A body that passes every quality filter, and is no near-duplicate of one with another name or number."""
-    drawn = random.Random(f"{name.casefold()} {number}").choices(VOCABULARY.split(), k=60)
-    return PARAGRAPH.format(name=name, number=number, rest=" ".join(drawn).capitalize())
+    drawn = random.Random(f"{name.casefold()} {number}").choices(VOCABULARY.split(), k=48)
+    phrases = ["the {} of our {} and a {} in the {}".format(*drawn[at : at + 4]) for at in range(0, len(drawn), 4)]
+    return PARAGRAPH.format(name=name, number=number, rest=", or ".join(phrases).capitalize())
 
 
 def corpus() -> Rows:

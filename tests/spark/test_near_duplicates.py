@@ -77,7 +77,7 @@ def test_buckets_are_fixed() -> None:
 def test_pairs_just_over_the_threshold_share_a_bucket(capsys: pytest.CaptureFixture[str]) -> None:
     generator, numbers, hashing = random.Random(3), WordNumbers(), Bands()
     found = []
-    for _ in range(4000):
+    for _ in range(6000):
         text = words(generator, 120)
         pair = [shingles(item, SHINGLE_WORDS, numbers) for item in (text, edited(text, 0.02, generator))]
         if THRESHOLD <= jaccard(*pair) < THRESHOLD + 0.03:
