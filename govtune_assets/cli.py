@@ -50,12 +50,13 @@ def _mendable(error: Exception) -> bool:
     from govtune_assets.dataset import NoSuchVersion
     from govtune_assets.demo import DemoFailed
     from govtune_assets.edgar import EdgarError
+    from govtune_assets.spark_package import NotPackaged
     from govtune_assets.trace import NotTraceable
     from unitydoor.privileges import Refused
     from unitydoor.secrets import SecretUnusable
     from unitydoor.transport import CatalogError
 
-    commands = (AuditUnreadable, DemoFailed, EdgarError, NoSuchVersion, NotApplied, NotTraceable)
+    commands = (AuditUnreadable, DemoFailed, EdgarError, NoSuchVersion, NotApplied, NotPackaged, NotTraceable)
     known = (*commands, Refused, SecretUnusable, CatalogError, DatabricksError, ValueError, OSError)
     return isinstance(error, known)
 
