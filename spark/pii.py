@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from spark import signature_names, street_addresses
+from spark.vocabulary import words
 
 TYPES = ("EMAIL", "IBAN", "CARD", "SSN", "PHONE", "PERSON", "ADDRESS")
 """In order of precedence: where two findings overlap, the earlier type takes the span."""
@@ -60,7 +61,9 @@ _MAYBE: Mapping[str, Callable[[str], object]] = MappingProxyType(
         "IBAN": re.compile(r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}").search,
         "CARD": re.compile(r"\d(?:[ -]?\d){12}").search,
         "SSN": re.compile(r"\d{3}[ .-]?\d{2}[ .-]?\d{4}").search,
-        "PHONE": re.compile(rf"\d(?:{_PHONE_SIGNS}\d){{8}}|[+\uff0b]{_PHONE_SIGNS}\d(?:{_PHONE_SIGNS}\d){{5}}|[2-9]\d\d[ -]\d{{4}}").search,
+        "PHONE": re.compile(
+            rf"\d(?:{_PHONE_SIGNS}\d){{8}}|[+\uff0b]{_PHONE_SIGNS}\d(?:{_PHONE_SIGNS}\d){{5}}|[2-9]\d\d[ -]\d{{4}}"
+        ).search,
         "PERSON": signature_names.likely,
         "ADDRESS": street_addresses.likely,
     }
@@ -99,9 +102,14 @@ _PLAIN = str.maketrans(
 """Typography that the recognisers need not know, sign for sign, so that places stay."""
 
 
+def plain(text: str) -> str:
+    """The text as the recognisers read it: plain spaces, hyphens and quotation marks in the same places."""
+    return text.translate(_PLAIN)
+
+
 def find(text: str) -> list[Finding]:
     """Return the personal data in the text, in order and without overlaps."""
-    text = text.translate(_PLAIN)
+    text = plain(text)
     types = likely(text)
     return chosen(text, types) if types else []
 
@@ -130,7 +138,59 @@ def scrub(text: str) -> Scrubbed:
 
 def leftovers(text: str) -> int:
     """Count spans in a written text that still look like personal data, by rules apart from the recognisers'."""
-    return _addresses_left(text) + sum(map(_number_is_personal, _number_runs(text))) + _ibans_left(text)
+    text = plain(text)
+    numbers = sum(_number_is_personal(run, before) for before, run in _number_runs(_without_cover_phones(text)))
+    return _addresses_left(text) + numbers + _ibans_left(text) + _signers_left(text) + _homes_left(text)
+
+
+def _without_cover_phones(text: str) -> str:
+    """The text less the lines of a cover page that hold the registrant's own telephone number, and its caption."""
+    lines = text.split("\n")
+    captions = {
+        place
+        for place, line in enumerate(lines)
+        if "telephone number" in line.lower() and ("registrant" in line.lower() or "area code" in line.lower())
+    }
+    above = {place - 1 for place in captions if not any(char.isdigit() for char in lines[place])}
+    return "\n".join("" if place in captions | above else line for place, line in enumerate(lines))
+
+
+_FIRM = frozenset({"llp", "llc", "pc", "inc", "lp", "ltd", "corp", "company", "co", "&", "plc"})
+_STREET_ENDS = words(
+    "street st avenue ave road rd drive dr lane ln boulevard blvd court ct place pl way terrace circle crescent"
+)
+_DWELLS = frozenset({"resides", "residing", "resided", "lives", "living", "residence"})
+_NUMBER_TO_STREET, _VERB_TO_NUMBER = 5, 5
+"""Words between a house number and its street's kind, and between the word of dwelling and the number, at most."""
+
+
+def _bare(word: str) -> str:
+    return word.strip(".,;:()\"'").replace(".", "").lower()
+
+
+def _signers_left(text: str) -> int:
+    """Lines on which a word with a capital, which no firm's sign follows, stands after /s/."""
+    count = 0
+    for line in text.split("\n"):
+        _, mark, rest = line.partition("/s/") if "/s/" in line else line.partition("/S/")
+        words = rest.replace("_", " ").split()
+        count += bool(
+            mark and words and words[0][:1].isupper() and not _FIRM & set(map(_bare, words)) and len(words) > 1
+        )
+    return count
+
+
+def _homes_left(text: str) -> int:
+    """Words of dwelling with a house number and a kind of street behind them."""
+    words = text.split()
+    count = 0
+    for place, word in enumerate(words):
+        if _bare(word) in _DWELLS or (_bare(word) == "address" and place and _bare(words[place - 1]) == "home"):
+            near = words[place + 1 : place + 1 + _VERB_TO_NUMBER]
+            number = next((at for at, one in enumerate(near, place + 1) if one[:1].isdigit()), None)
+            behind = words[number + 1 : number + 1 + _NUMBER_TO_STREET] if number is not None else []
+            count += any(_bare(one) in _STREET_ENDS and one[:1].isupper() for one in behind)
+    return count
 
 
 def _addresses_left(text: str) -> int:
@@ -142,19 +202,39 @@ def _addresses_left(text: str) -> int:
     return count
 
 
-def _number_runs(text: str) -> Iterator[str]:
-    """Maximal runs of digits with single separators of phone, card and social security numbers between them."""
-    run = ""
-    for char in [*text, "\n"]:
+def _number_runs(text: str) -> Iterator[tuple[str, str]]:
+    """Maximal runs of digits with single separators of phone, card and social security numbers between them.
+
+    Each comes with the words before it. A run that a letter ends is part of a code and left out.
+    """
+    run, start = "", 0
+    for place, char in enumerate([*text, "\n"]):
         if (char.isascii() and char.isdigit()) or (char in " -.()+" and not run.endswith((" ", "--"))):
+            start = start if run else place
             run += char
         else:
-            if run:
-                yield run.strip(" -.")
+            code = char.isalpha() and not run.endswith(" ")
+            if any(digit.isdigit() for digit in run) and not code:
+                yield text[max(0, start - _WORDS_BEFORE) : start], run.strip(" -.")
             run = ""
 
 
-def _number_is_personal(run: str) -> bool:
+_WORDS_BEFORE = 40
+"""Characters before a number in which its name stands."""
+_PERSONS_NUMBERS = ("social", "security", "ssn", "tel", "phone", "fax", "call", "mobile", "cell")
+
+
+def _named_otherwise(before: str) -> bool:
+    """Whether the last word is that of another number: "No.", "reference", or capitals such as ESN."""
+    last = (before.split() or [""])[-1].strip(":#.")
+    named = last.lower() in {"no", "nos", "reference", "ref", "account", "loan", "policy", "case"}
+    capitals = last.isupper() and last.isalpha() and len(last) > 2  # noqa: PLR2004
+    return (named or capitals) and not any(word in before.lower() for word in _PERSONS_NUMBERS)
+
+
+def _number_is_personal(run: str, before: str) -> bool:
+    if _named_otherwise(before) and not _is_card(run):
+        return False
     groups = [len(group) for group in re.split(r"\D+", run) if group]
     digits = _digits(run)
     if groups == [3, 2, 4] and run.count("-") == 2:  # noqa: PLR2004

@@ -30,6 +30,7 @@ from presidio_analyzer.predefined_recognizers import (
     PhoneRecognizer,
     UsSsnRecognizer,
 )
+from spacy.language import Language
 
 from spark.signature_names import names
 from spark.street_addresses import addresses
@@ -61,14 +62,14 @@ _OTHER_NUMBER = re.compile(
 """The name of another number, right before what looks like a telephone or social security number."""
 
 
-class BareTokens(NlpEngine):  # type: ignore[misc]
+class BareTokens(NlpEngine):
     """Presidio's text side without a model: spaCy's rules for English tokens, and each token as its own lemma."""
 
     engine_name = "bare"
     is_available = True
 
     def __init__(self) -> None:
-        self._nlp: spacy.Language | None = None
+        self._nlp: Language | None = None
 
     def load(self) -> None:
         """Make the tokeniser; nothing is read but spaCy's own rules."""
@@ -113,13 +114,13 @@ class BareTokens(NlpEngine):  # type: ignore[misc]
         """English."""
         return [LANGUAGE]
 
-    def _loaded(self) -> spacy.Language:
+    def _loaded(self) -> Language:
         if self._nlp is None:
             raise RuntimeError("the tokeniser is not loaded: call load() first")
         return self._nlp
 
 
-class Emails(EmailRecognizer):  # type: ignore[misc]
+class Emails(EmailRecognizer):
     """Presidio's, on the surroundings of each @ alone, and without the network.
 
     Its pattern runs in quadratic time over a long word, and gives up silently after a minute; and by default
@@ -166,8 +167,8 @@ def _around_signs(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-class Cards(CreditCardRecognizer):  # type: ignore[misc]
-    """Presidio's, with the numbers that its pattern lacks: Mastercard's 2-series and those of 13 and 17 to 19 digits."""
+class Cards(CreditCardRecognizer):
+    """Presidio's, with the numbers that its pattern lacks: Mastercard's 2-series, and 17 to 19 digits."""
 
     MORE = Pattern(
         "ISO/IEC 7812",
@@ -194,7 +195,7 @@ class Cards(CreditCardRecognizer):  # type: ignore[misc]
         ]
 
 
-class SocialSecurityNumbers(UsSsnRecognizer):  # type: ignore[misc]
+class SocialSecurityNumbers(UsSsnRecognizer):
     """Presidio's, with scores by form: hyphens are enough, blanks need the words in the text, bare digits beside them.
 
     Nine digits in a row or a ZIP code of nine are common in filings. The published sample numbers count too: whoever
@@ -204,7 +205,9 @@ class SocialSecurityNumbers(UsSsnRecognizer):  # type: ignore[misc]
     HYPHENS = Pattern("hyphens", r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])", 0.5)
     BLANKS = Pattern("blanks or full stops", r"(?<![\d.,-])\d{3}([ .])\d{2}\1\d{4}(?![\d-]|[.,]\d)", 0.2)
     BARE = Pattern("bare", r"(?<![\w.,$-])\d{9}(?![\w-]|[.,]\d)", 0.05)
-    NAMED = re.compile(r"\bSSNs?\b|\bS\.S\.N|\bsocial[\s-]+security\b|\bsoc\.?\s+sec\b|\bSS\s?#|\btaxpayer\b", re.IGNORECASE)
+    NAMED = re.compile(
+        r"\bSSNs?\b|\bS\.S\.N|\bsocial[\s-]+security\b|\bsoc\.?\s+sec\b|\bSS\s?#|\btaxpayer\b", re.IGNORECASE
+    )
 
     def __init__(self) -> None:
         super().__init__(
@@ -232,7 +235,7 @@ class SocialSecurityNumbers(UsSsnRecognizer):  # type: ignore[misc]
         return kept
 
 
-class Phones(PhoneRecognizer):  # type: ignore[misc]
+class Phones(PhoneRecognizer):
     """Presidio's over python-phonenumbers, by what a number shows of its country.
 
     A number with a country code or of the North American plan stands for itself. One that begins with the trunk
@@ -241,10 +244,13 @@ class Phones(PhoneRecognizer):  # type: ignore[misc]
     """
 
     NORTH_AMERICAN = re.compile(
-        r"(?<![\w.,+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ ./-])[2-9]\d{2}[ .-]\d{4}(?![\w-]|[.,]\d)", re.ASCII
+        r"(?<![\w.,+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ ./-])[2-9]\d{2}[ .-]\d{4}(?![\w-]|[.,]\d)",
+        re.ASCII,
     )
     INTERNATIONAL = re.compile(r"(?<![\w+])\+(?!1[ .-])[1-9]\d{0,2}(?:[ .\u2013-]?\(?\d{1,4}\)?){2,5}(?!\d)", re.ASCII)
-    TRUNK = re.compile(r"(?<![\w.,+$-])(?<!\d )\(?0\d{1,5}\)?[ /-]\d{2,6}(?:[ -]\d{2,6}){0,3}(?![\w-]|[.,]\d)", re.ASCII)
+    TRUNK = re.compile(
+        r"(?<![\w.,+$-])(?<!\d )\(?0\d{1,5}\)?[ /-]\d{2,6}(?:[ -]\d{2,6}){0,3}(?![\w-]|[.,]\d)", re.ASCII
+    )
     TRUNK_DIGITS = 9
     LOCAL = re.compile(r"(?<![\w.,+$)/-])(?<!\) )[2-9]\d{2}[ -]\d{4}(?![\w-]|[.,]\d)", re.ASCII)
     NORTH_AMERICAN_GROUPS = ([3, 3, 4], [1, 3, 3, 4])
@@ -257,7 +263,9 @@ class Phones(PhoneRecognizer):  # type: ignore[misc]
     WORDS_REACH = 80
     NEAR_WORDS_REACH = 30
     EXTENSION = re.compile(r"[ ,]*(?:x|ext\.?|extension)[ ]?\d{1,6}\b", re.IGNORECASE)
-    ACRONYM = re.compile(r"\b(?!TEL|FAX|PHONE|CALL|CELL|MOBILE|HOME|WORK|OFFICE|DIRECT|MAIN|TTY|TDD|USA)[A-Z]{3,}[:#]? $")
+    ACRONYM = re.compile(
+        r"\b(?!TEL|FAX|PHONE|CALL|CELL|MOBILE|HOME|WORK|OFFICE|DIRECT|MAIN|TTY|TDD|USA)[A-Z]{3,}[:#]? $"
+    )
 
     def __init__(self) -> None:
         super().__init__(supported_entity="PHONE", supported_regions=("US",))
@@ -266,7 +274,8 @@ class Phones(PhoneRecognizer):  # type: ignore[misc]
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """Find the numbers, each once, less the registrant's own and those that have another name."""
-        found = [result for result in super().analyze(text, entities, nlp_artifacts) if self._written(text, result)]
+        valid = super().analyze(text, entities, nlp_artifacts)  # type: ignore[arg-type]  # None is its default
+        found = [result for result in valid if self._written(text, result)]
         shapes = [*self.NORTH_AMERICAN.finditer(text), *self.INTERNATIONAL.finditer(text)]
         shapes += [match for match in self.TRUNK.finditer(text) if self._named(text, match, self.WORDS_REACH)]
         shapes += [match for match in self.LOCAL.finditer(text) if self._named(text, match, self.NEAR_WORDS_REACH)]
@@ -313,7 +322,7 @@ def _named_otherwise(text: str, start: int) -> bool:
     return _OTHER_NUMBER.search(text, max(0, start - 40), start) is not None
 
 
-class Spans(LocalRecognizer):  # type: ignore[misc]
+class Spans(LocalRecognizer):
     """A recogniser for Presidio out of a function that yields the start and end of each span of one type."""
 
     SCORE = 0.8
@@ -333,14 +342,15 @@ class Spans(LocalRecognizer):  # type: ignore[misc]
 
 
 def _result(recogniser: LocalRecognizer, entity: str, start: int, end: int, score: float = 0.5) -> RecognizerResult:
+    name = type(recogniser).__name__
     return RecognizerResult(
         entity_type=entity,
         start=start,
         end=end,
         score=score,
-        analysis_explanation=AnalysisExplanation(recognizer=recogniser.name, original_score=score),
+        analysis_explanation=AnalysisExplanation(recognizer=name, original_score=score),
         recognition_metadata={
-            RecognizerResult.RECOGNIZER_NAME_KEY: recogniser.name,
+            RecognizerResult.RECOGNIZER_NAME_KEY: name,
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recogniser.id,
         },
     )

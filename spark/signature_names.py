@@ -10,6 +10,8 @@ from itertools import accumulate
 
 import regex
 
+from spark.vocabulary import COMPANY_WORDS, FORM_WORDS, ROLES
+
 CLOSE_LINES = 3
 """How many lines that hold text may stand between a printed name and what makes it a signature's."""
 MAX_MARKED_WORDS = 3
@@ -21,7 +23,8 @@ _SUFFIX = r"(?:(?i:jr|sr|esq)\b\.?|II|III|IV|V)\b\.?"
 _WORD = (
     r"(?:(?:\p{Lu}\.){2,3}|['\u2018\u2019]?\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
     r"|[\"\u201c(]\p{Lu}\p{L}+[\"\u201d)]"
-    r"|(?:de|del|della|der|den|dem|van|von|vom|da|das|di|do|dos|du|la|le|lo|el|al|ap|ab|abu|bin|bint|ben|ibn|te|ter|ten|thi"
+    r"|(?:de|del|della|der|den|dem|van|von|vom|da|das|di|do|dos|du|la|le|lo|el|al|ap|ab|abu|bin|bint|ben|ibn|te|ter"
+    r"|ten|thi"
     r"|zu|zum|zur|af|av|op|ni|y|e|i)\b(?:-\p{Lu}\p{L}+)?"
     r"|(?:el|al|d|l|o)['\u2019-]\p{Lu}\p{L}+)"
 )
@@ -37,31 +40,38 @@ _AFTER_NAME = regex.compile(
 _PART = (
     r"(?:authori[sz]ed[^\S\n]+)?signator(?:y|ies)|attorney[s]?[ -]in[ -]fact|trustee|notary(?:[^\S\n]+public)?|executor"
     r"|administrator|guarantor|borrower|subscriber|grantee|optionee|participant|employee|executive|stockholder"
-    r"|shareholder|purchaser|seller|buyer|spouse|claimant|affiant|declarant|deponent|settlor|grantor|lessee|lessor|tenant"
+    r"|shareholder|purchaser|seller|buyer|spouse|claimant|affiant|declarant|deponent|settlor|grantor|lessee|lessor"
+    r"|tenant"
     r"|landlord|pledgor|obligor|maker|payee|agent|proxy|partner|member|manager|director|president|secretary|treasurer"
-    r"|chief[^\S\n]+\w+[^\S\n]+officer|chairman|chairwoman|chair|principal|transferor|transferee|assignor|assignee|donor"
+    r"|chief[^\S\n]+\w+[^\S\n]+officer|chairman|chairwoman|chair|principal|transferor|transferee|assignor|assignee"
+    r"|donor"
 )
 _MARK = regex.compile(
     r"(?:(?<![\w/])/?s/|\(signed\)|\(s\)|\bin[^\S\n]+the[^\S\n]+presence[^\S\n]+of[^\S\n]*:"
     r"|\b(?:counter)?(?:signed|executed|witnessed|acknowledged|attested)[^\S\n]+by\b[^\S\n]*:?"
     r"|\b(?:please[^\S\n]+)?(?:print|printed|type|typed)[^\S\n]+name\b[^\S\n]*:?"
-    r"|^\W*(?:by|per)\b[^\n:]{1,30}:|\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|countersigned|undersigned)\b[^\n:]{0,30}:"
+    r"|^\W*(?:by|per)\b[^\n:]{1,30}:|\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|countersigned"
+    r"|undersigned)\b[^\n:]{0,30}:"
     r"|\b(?:by|per|names?|print(?:ed)?|(?:full|legal)[^\S\n]+name"
-    r"|name[^\S\n]+printed|name[^\S\n]*(?:and|&|/)[^\S\n]*title|names?[^\S\n]+of[^\S\n]+(?!each|exchange|registrant|issuer"
+    r"|name[^\S\n]+printed|name[^\S\n]*(?:and|&|/)[^\S\n]*title|names?[^\S\n]+of[^\S\n]+(?!each|exchange|registrant"
+    r"|issuer"
     rf"|the (?:company|issuer|registrant|fund)|company|security|securities|plan|fund)[\p{{L}} ]{{3,30}}|{_PART})"
     r"(?:[^\S\n]*\([\w ]{3,30}\))?[^\S\n]*:"
     r"|\((?:please[^\S\n]+)?print(?:[^\S\n]+name)?\)[^\S\n]*:?"
     r"|\bsigned\b[^\n:.]{1,60}\bby\b:?"
-    r"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]|$)))"
+    r"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)"
+    r"|[Uu]ndersigned)\b,?[ ]\"?(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]|$)))"
     r"|^[^\S\n]*by\b(?=[^\S\n_]+\p{Lu}[^\n:]{3,40}$)|\bby\b(?=[^\n:]{3,40}attorney[s]?[ -]in[ -]fact)"
-    r"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks|thank[^\S\n]+you)(?:[^\S\n]+yours)?,(?=[^\S\n]*\S))"
+    r"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
+    r"|thank[^\S\n]+you)(?:[^\S\n]+yours)?,(?=[^\S\n]*\S))"
     r"[^\S\n]*_*[^\S\n]*",
     regex.IGNORECASE,
 )
 _DEPUTY = regex.compile(r"(?:p\.?p\.?|by|per)[^\S\n]+", regex.IGNORECASE)
 _SIGNED = regex.compile(r"/?s/|\(s(?:igned)?\)", regex.IGNORECASE)
 _BLOCK = regex.compile(
-    r"/s/|[\u2014_\u2026]{3,}|\(signature\)|\bby[^\S\n]*:|_{4,}|^[^\p{L}\n]*(?:signature|signed|printed|name|witness|attest|dated?|title|its)\b"
+    r"/s/|[\u2014_\u2026]{3,}|\(signature\)|\bby[^\S\n]*:|_{4,}|^[^\p{L}\n]*(?:signature|signed|printed|name"
+    r"|witness|attest|dated?|title|its)\b"
     r"|\b(?:regards|sincerely|yours(?: truly| sincerely| faithfully)?|respectfully submitted|in witness whereof"
     r"|accepted and agreed|agreed and accepted|signature of|notary public|on behalf of)\b"
     r"|^[^\S\n]*(?:thank you|thanks),",
@@ -73,49 +83,27 @@ _CLOSING = regex.compile(
     regex.IGNORECASE,
 )
 _APPOINTED = regex.compile(r"\b(?i:appoint(?:s|ed|ing)?|designates?)\b[^\p{Lu}\n.;]{0,60}(?=\p{Lu})")
-_IS_APPOINTED = regex.compile(rf"{_WORD}(?: {_WORD}){{1,4}},?(?: (?:is|was|are|be)| shall be)(?: hereby)? (?:appointed|named|designated)")
+_IS_APPOINTED = regex.compile(
+    rf"{_WORD}(?: {_WORD}){{1,4}},?(?: (?:is|was|are|be)| shall be)(?: hereby)? (?:appointed|named|designated)"
+)
 _CAPITAL = regex.compile(r"(?<![\w'])\p{Lu}")
+_JOINED = regex.compile(r",?[^\S\n]+(?:and|&)[^\S\n]+")
 _CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
 _SIGNED_LINE = regex.compile(r"/s/|_{4,}")
-_POWER = regex.compile(r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|\battorneys?\b|true and lawful|\bpro(?:xy|xies)\b|\bagents?\b", regex.IGNORECASE)
-_AND = regex.compile(r"(?:,|;)?[^\S\n]+(?:and|or|&)[^\S\n]+|[,;][^\S\n]+")
-
-_ROLES = frozenset(
-    """accountant accounting administrator administrative advisor adviser agent analyst assistant associate attorney
-    attorney-in-fact auditor authorized banking board borrower buyer ceo cfo chair chairman chairperson chairwoman chief
-    cio clerk compliance consultant controller coo corporate counsel coo custodian deputy development director employee
-    engineer executive executor executrix finance financial founder general global governor grantee grantor guarantor
-    guardian head holder human human-resources individual individually information interim investor investment its
-    lead legal lender managing manager marketing member minister non-executive notary officer operating operations
-    optionee owner participant partner people person petitioner plaintiff portfolio president presiding principal
-    proprietor purchaser regional registered representative resources responsible sales scientific secretary seller
-    senior settlor shareholder signatory signer sole spouse stockholder subscriber successor supervisor tax technology
-    treasurer treasury trustee underwriter vice vp warrantholder witness""".split()
+_POWER = regex.compile(
+    r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|\battorneys?\b|true and lawful|\bpro(?:xy|xies)\b"
+    r"|\bagents?\b",
+    regex.IGNORECASE,
 )
-_COMPANY = frozenset(
-    """ab advisers advisors ag airlines assn associates association authority bancorp bank banc bv bros brothers capital co committee companies
-    company corp corporation department enterprises equity exchange finance financial foundation fund funding funds gmbh gp
-    group holding holdings inc incorporated industries insurance international investments investors lc limited llc
-    llp lllp lp ltd management markets midstream nv nominees partners partnership pc plan plc pllc properties realty
-    resources sa sarl securities services solutions spa stock systems technologies trust university ventures""".split()
-)
-_NO_NAME = frozenset(
-    """accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april as
-    attachment august before board box by certificate certification city class common company consent contract
-    corporate county date dated december delivery document each effective email exchange exhibit fax february federal
-    filing first for form from general hereby home in january joint july june listed march may mailing name no
-    not notary notice november number october of on or page part phone pursuant real registrant registration report
-    respectfully resolution schedule seal second section securities september series share shares signature signatures
-    signed signing social state states statement stock subject summary tax telephone that the this title to under
-    undersigned united upon very we whereof with witness yours""".split()
-)
-_MONTHS_AND_PLACES = frozenset({"new", "north", "south", "west"})
 
 
 _HINT = regex.compile(
-    r"s/|\(s(?:igned)?\)|____|\u2014{3}|\u2026{3}|(?:^|\n)\W*(?:by|its|title|dated?|name|signature|printed|attest|witness)\b"
-    r"|\b(?:signed|(?:executed|witnessed|acknowledged|attested)\s+by|countersigned|presence\s+of:|sincerely|regards|cordially|wishes,|best,|faithfully"
-    r"|truly|respectfully|yours|accepted and|agreed and|signature|notary public|on behalf of|thanks?,|thank you|whereof|appoint"
+    r"s/|\(s(?:igned)?\)|____|\u2014{3}|\u2026{3}|(?:^|\n)\W*(?:by|its|title|dated?|name|signature|printed|attest"
+    r"|witness)\b"
+    r"|\b(?:signed|(?:executed|witnessed|acknowledged|attested)\s+by|countersigned|presence\s+of:|sincerely|regards"
+    r"|cordially|wishes,|best,|faithfully"
+    r"|truly|respectfully|yours|accepted and|agreed and|signature|notary public|on behalf of|thanks?,|thank you"
+    r"|whereof|appoint"
     r"|print(?:ed)?\)?\s+name|\(print|please print|typed?\s+name|attorneys?[ -]in[ -]fact)"
 )
 """In lower case, what every mark has that ends in no colon."""
@@ -133,7 +121,7 @@ def likely(text: str) -> bool:
 
 
 def names(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each name in a signature block, in order, without overlaps."""
+    """Yield start and end of each name in a signature block, in order of the lines; some may overlap."""
     lines = text.split("\n")
     starts = [0, *accumulate(len(line) + 1 for line in lines)]
     blocks = [bool(_BLOCK.search(line)) for line in lines]
@@ -164,22 +152,22 @@ def names(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _and_others(line: str, span: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """A name and those that "and" joins to it."""
+    """A name and the one that "and" joins to it."""
     yield span
-    joined = regex.compile(r",?[^\S\n]+(?:and|&)[^\S\n]+").match(line, span[1])
+    joined = _JOINED.match(line, span[1])
     if joined and (other := _name_at(line, joined.end(), closed=False)):
         yield other
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
-    """The name behind a mark. After /s/ a word that is also an office's or a month's may be a name, and one is enough."""
+    """The name behind a mark. After /s/ a word that is also a month's may be a name, and one word is enough."""
     start = mark.end()
     if deputy := _DEPUTY.match(line, start):
         start = deputy.end()
     if title := _TITLE.match(line, start):
         start = title.end()
     if found := _SURNAME_FIRST.match(line, start):
-        return found.span()
+        return int(found.start()), int(found.end())
     if span := _name_at(line, start, closed=False):
         return span
     signed = _SIGNED.fullmatch(mark.group().strip()) is not None
@@ -190,7 +178,7 @@ def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
         return None
     words = [(word.group(), word.start(), word.end()) for word in regex.finditer(r"\S+", whole.group())]
     plain = {word.strip(".,").lower() for word, _, _ in words}
-    few = len(words) <= MAX_MARKED_WORDS and (signed or not plain <= _ROLES | _NO_NAME)
+    few = len(words) <= MAX_MARKED_WORDS and (signed or not plain <= ROLES | FORM_WORDS)
     return whole.span() if few and not _of_company(words, line[whole.end() : whole.end() + 60]) else None
 
 
@@ -198,12 +186,13 @@ def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
     """The names of a power of attorney, one after another; a role that follows shows an office, not a power."""
     power = _POWER.search(line, start)
     end = power.start() if power else start
-    while start is not None:
-        if span := _name_at(line, start, closed=False):
+    at: int | None = start
+    while at is not None:
+        if span := _name_at(line, at, closed=False):
             yield span
-            start = span[1]
-        following = _CAPITAL.search(line, start + 1, end)
-        start = following.start() if following else None
+            at = span[1]
+        following = _CAPITAL.search(line, at + 1, end)
+        at = following.start() if following else None
 
 
 def _printed(line: str, cell: int, before: str, after: str) -> tuple[int, int] | None:
@@ -232,7 +221,9 @@ def _is_role_line(line: str) -> bool:
 def _is_role(text: str) -> bool:
     """Whether the text begins with words of an office or of a party's part."""
     first = [word.strip(".,;:()*").lower() for word in text.split()[:3]]
-    return bool(first) and (first[0] in _ROLES or (first[0] in {"an", "a", "as", "co", "the"} and bool(_ROLES & set(first))))
+    return bool(first) and (
+        first[0] in ROLES or (first[0] in {"an", "a", "as", "co", "the"} and bool(ROLES & set(first)))
+    )
 
 
 def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
@@ -244,7 +235,7 @@ def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
     kept = 0
     for word, _, _ in words:
         plain = word.strip(".,").lower()
-        if plain in _ROLES or plain in _NO_NAME:
+        if plain in ROLES or plain in FORM_WORDS:
             break
         kept += 1
     if kept < NAME_TOKENS.start or (kept < len(words) and closed):
@@ -259,13 +250,17 @@ def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
 
 def _of_company(words: list[tuple[str, int, int]], following: str) -> bool:
     """Whether a company's word stands in the name or right behind it."""
+
     def plain(word: str) -> str:
         return word.replace(".", "").strip(",").lower()
 
-    if any(plain(word) in _COMPANY for word, _, _ in words):
+    if any(plain(word) in COMPANY_WORDS for word, _, _ in words):
         return True
-    near = regex.match(r"(?:,?[^\S\n]*&|,?[^\S\n]*(?:and[^\S\n]+)?\p{Lu}[\p{L}.]*(?:[^\S\n]*&)?)(?:[^\S\n]+[\p{Lu}&][\p{L}.]*){0,3}", following)
+    near = regex.match(
+        r"(?:,?[^\S\n]*&|,?[^\S\n]*(?:and[^\S\n]+)?\p{Lu}[\p{L}.]*(?:[^\S\n]*&)?)(?:[^\S\n]+[\p{Lu}&][\p{L}.]*){0,3}",
+        following,
+    )
     if near is None:
         return False
     behind = [plain(word) for word in near.group().replace(",", " ").split()]
-    return "&" in behind or any(word in _COMPANY and word not in _ROLES for word in behind[:2])
+    return "&" in behind or any(word in COMPANY_WORDS and word not in ROLES for word in behind[:2])

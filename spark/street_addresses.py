@@ -6,53 +6,18 @@ A company's own address (principal offices, plants, stores) is public and stays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import regex
 
-_STREET = (
-    "street|st|avenue|ave|road|rd|drive|dr|lane|ln|boulevard|blvd|court|ct|place|pl|way|terrace|ter|circle|cir|square"
-    "|sq|parkway|pkwy|highway|hwy|trail|trl|crescent|cres|close|mews|row|spur|loop|path|run|alley|walk|gardens|grove"
-    "|hill|heights|park|pike|turnpike|point|ridge|cove|crossing|bend|plaza|quay|wharf|gate|green|mount|rise|vale|view"
-    "|broadway|county road|route|chome"
-)
-_FOREIGN = (
-    "rue|via|viale|piazza|corso|rua|avenida|av|calle|carrera|paseo|travessa|largo|strada|ulica|ul|jalan|jl|impasse"
-    "|quai|chemin|place|plaza|camino|rambla|prospekt|allee|am|an der|bulevar|boulevard|avenue|largo"
-)
-_ENDINGS = "stra(?:ß|ss)e|str\\.|gasse|platz|weg|allee|gracht|straat|laan|plein|kade|gatan|vägen|vej|gade|veien|gata|katu|utca"
-_STATES = (
-    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|District of Columbia|Florida|Georgia"
-    "|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota"
-    "|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina"
-    "|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Puerto Rico|Rhode Island|South Carolina|South Dakota|Tennessee"
-    "|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming|A[KLRZ]|C[AOT]|D\\.?C\\.?|DE|FL|GA|GU|HI"
-    "|I[ADLN]|K[SY]|LA|M[ADEINOST]|N\\.[CDHJMY]\\.|S\\.[CD]\\.|R\\.I\\.|P\\.R\\.|W\\. ?Va\\.|Ala|Ariz|Ark|Calif|Colo|Conn|Fla|Ill|Ind|Kans?|Mass|Mich|Minn|Miss|Mont|Nebr?|Nev|Okla|Oreg?|Pa|Penn|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]"
-)
-_PROVINCES = (
-    "Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan"
-    "|AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Victoria|Queensland|NSW|VIC|QLD"
-)
-_COUNTRIES = (
-    "Argentina|Australia|Austria|Belgium|Bermuda|Brazil|Bulgaria|Canada|Cayman Islands|Chile|China|Colombia|Croatia"
-    "|Cyprus|Czech Republic|Czechia|Denmark|England|Estonia|Finland|France|Germany|Greece|Hong Kong|Hungary|Iceland"
-    "|India|Indonesia|Ireland|Israel|Italy|Japan|Kenya|Korea|Latvia|Lithuania|Luxembourg|Malaysia|Malta|Mexico|México"
-    "|Monaco|Morocco|(?:the )?Netherlands|New Zealand|Nigeria|Northern Ireland|Norway|Panama|Peru|(?:the )?Philippines"
-    "|Poland|Portugal|Romania|Scotland|Serbia|Singapore|Slovakia|Slovenia|South Africa|South Korea|Spain|Sweden"
-    "|Switzerland|Taiwan|Thailand|Turkey|Türkiye|U\\.?K\\.?|Ukraine|United Arab Emirates|UAE|United Kingdom|Russia|Russian Federation|Egypt|Jordan|Saudi Arabia|Qatar|Kuwait|Bahrain|Oman|Lebanon|Pakistan|Bangladesh"
-    "|Sri Lanka|Nepal|Ghana|Ethiopia|Tanzania|Uganda|Senegal|Tunisia|Algeria|Ecuador|Bolivia|Paraguay|Venezuela|Costa Rica"
-    "|Guatemala|Honduras|El Salvador|Nicaragua|Cuba|Dominican Republic|Haiti|Jamaica|(?:the )?Bahamas|Barbados|Liechtenstein"
-    "|Jersey|Guernsey|Isle of Man|Gibraltar|Andorra|San Marino|Albania|Montenegro|Moldova|Belarus|Armenia|Azerbaijan"
-    "|Kazakhstan|Uzbekistan|Mongolia|Cambodia|Laos|Myanmar|Brunei|Macau|Fiji|Aruba|Curaçao|Deutschland|Österreich|Schweiz"
-    "|España|Italia|Brasil|Sverige|Norge|Danmark"
-    "|(?:the )?United States(?: of America)?|U\\.?S\\.?A\\.?|USA|Uruguay|Vietnam|Wales"
-)
+from spark.vocabulary import COUNTRIES, FOREIGN_STREETS, PROVINCES, STATES, STREET_ENDINGS, STREETS
+
 _POSTCODES = (
     r"\d{5}-\d{4}|\d{5}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|[A-Z]\d[\dW] [A-Z\d]{4}"
     r"|\d{5}-\d{3}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d|20\d\d)\d{4}"
 )
 _BOX = (
-    r"(?:P\. ?O\.|PO|P\.O|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
+    r"(?:P\. ?O\.|PO|P\.O|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
+    r"|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
     r"|Box \d+,|(?:Rural |Star )?(?:Route|Rt\.?|Rte\.?|R\.D\.|HCR|RR|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,? Box \d+"
 )
 _UNIT = (
@@ -60,48 +25,60 @@ _UNIT = (
     r"|Building|Bldg\.?|No\.|Condo|Villa|Cottage|Plot|Stand|Casa|Level|Site|Slip|Berth|Tower|Number|PH)"
 )
 _PARTICLE = (
-    r"(?:de|des|du|del|della|delle|dei|di|da|do|dos|das|la|le|les|el|los|las|of|the|y|van|von|der|den|upon|on|in|by|near|vor|bei|en|sous|sur|rue|via|calle"
+    r"(?:de|des|du|del|della|delle|dei|di|da|do|dos|das|la|le|les|el|los|las|of|the|y|van|von|der|den|upon|on|in|by"
+    r"|near|vor|bei|en|sous|sur|rue|via|calle"
     r"|rua|av\.|ul\.|bis|apto|apt|appt|app|piso|sur|aan|op|zur|am|im|a|al|in den|[dl]['\u2019]\p{Lu}[\p{L}-]*)"
 )
 _ABBREVIATED = (
-    r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Co|Col|App|Appt|Mt|Ft|Dto|Esq|Jr|Rt|Rte|Calif|Ariz|Ala|Ark|Colo|Conn|Fla|Ill|Ind|Kan|Kans|Mass|Mich|Minn|Miss|Mont|Neb|Nebr|Nev|Okla|Ore|Oreg|Pa|Penn|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|Terr|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
+    r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Co|Col|App|Appt|Mt|Ft|Dto|Esq|Jr|Rt"
+    r"|Rte|Calif|Ariz|Ala|Ark|Colo|Conn|Fla|Ill|Ind|Kan|Kans|Mass|Mich|Minn|Miss|Mont|Neb|Nebr|Nev|Okla|Ore|Oreg|Pa"
+    r"|Penn|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|Terr|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
     r"|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
 )
 _TOKEN = regex.compile(
-    rf"(?![\p{{L}}-]+:)(?:P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
+    rf"(?![\p{{L}}-]+:)(?:P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
+    rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
     rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?=[ ,])|\d+\.?[º°ª](?=[ ,])|(?:th|tv|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
     rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,8}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
 _GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n]/)?[^\S\n]+")
 
-_NUMBER = rf"\d{{1,6}}[A-Z½¼¾]{{0,2}}(?:[-/]\d{{1,5}}[A-Z]?){{0,3}}(?: 1/2)?(?: bis)?(?:,(?= (?i:{_FOREIGN})\b))? "
+_NUMBER = (
+    rf"\d{{1,6}}[A-Z½¼¾]{{0,2}}(?:[-/]\d{{1,5}}[A-Z]?){{0,3}}(?: 1/2)?(?: bis)?(?:,(?= (?i:{FOREIGN_STREETS})\b))? "
+)
 _ONES = "One|Two|Three|Four|Five|Six|Seven|Eight|Nine"
-_NUMBER_WORD = rf"(?:(?:Twenty|Thirty|Forty|Fifty|Sixty|Seventy|Eighty|Ninety)(?:-(?:{_ONES}))?|{_ONES}|Ten|Eleven|Twelve|Fifteen) "
+_TENS = "Twenty|Thirty|Forty|Fifty|Sixty|Seventy|Eighty|Ninety"
+_NUMBER_WORD = rf"(?:(?:{_TENS})(?:-(?:{_ONES}))?|{_ONES}|Ten|Eleven|Twelve|Fifteen) "
 _EUROPEAN = (
     r"(?:\p{Lu}[\p{L}.'\u2019-]+ ){1,3}\d{1,4}(?:[ -]?[A-Za-z0-9/]{1,4}){0,2},(?: [^,\n]{1,12},){0,2}"
     r" (?:[A-Z]{1,2}-\d{4,5}|\d{5}|\d{3} \d{2}|\d{2}-\d{3}|\d{4} [A-Z]{2}|(?!19\d\d|20\d\d)\d{4}) \p{Lu}"
 )
 _HOUSE_NAME = (
-    r"(?:(?:The )?(?:\p{Lu}[\p{L}'\u2019-]+ ){1,3})(?:Cottage|House|Lodge|Farm|Hall|Rectory|Manor|Barn|Grange|Mill|Vicarage|Croft), "
+    r"(?:(?:The )?(?:\p{Lu}[\p{L}'\u2019-]+ ){1,3})(?:Cottage|House|Lodge|Farm|Hall|Rectory|Manor|Barn|Grange|Mill"
+    r"|Vicarage|Croft), "
     r"(?=[^\n.]{3,80}[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b)"
 )
 _HEAD = regex.compile(
     # A first sign that rules out most words keeps the search fast.
-    rf"(?<![\w$€£.#/,-])(?=[\p{{Lu}}\d]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
+    rf"(?<![\w$€£.#/,-])(?=[\p{{Lu}}\d]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}"
+    rf"|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
     rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} )"
     rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=\d)|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
     rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, )"
-    rf"|(?i:{_FOREIGN})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{1,6}}(?:n[.º°]? ?)?\d|{_EUROPEAN}|{_HOUSE_NAME}"
-    rf"|\p{{Lu}}\p{{L}}*(?:{_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e|straat|weg|platz|utca|katu) \d)"
+    rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{1,6}}(?:n[.º°]? ?)?\d|{_EUROPEAN}|{_HOUSE_NAME}"
+    rf"|\p{{Lu}}\p{{L}}*(?:{STREET_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e|straat|weg|platz"
+    rf"|utca|katu) \d)"
 )
 
-_HAS_STREET = regex.compile(rf"\b(?:{_STREET})\b\.?|(?:{_ENDINGS})\b", regex.IGNORECASE)
-_HAS_FOREIGN = regex.compile(rf"\b(?:{_FOREIGN})\b|(?:{_ENDINGS})\b", regex.IGNORECASE)
+_HAS_STREET = regex.compile(rf"\b(?:{STREETS})\b\.?|(?:{STREET_ENDINGS})\b", regex.IGNORECASE)
+_HAS_FOREIGN = regex.compile(rf"\b(?:{FOREIGN_STREETS})\b|(?:{STREET_ENDINGS})\b", regex.IGNORECASE)
 _HAS_BOX = regex.compile(_BOX)
-_US_TAIL = regex.compile(rf"(?:\b(?:{_STATES}|{_PROVINCES}))\b\.?,?\s+(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{4}})\b")
-_STATE_END = regex.compile(rf"[,\s](?:{_STATES}|{_PROVINCES})\.?$")
-_COUNTRY = regex.compile(rf"[,\s](?:{_COUNTRIES})\b(?:,? \d{{4,6}}\b)?")
+_US_TAIL = regex.compile(
+    rf"(?:\b(?:{STATES}|{PROVINCES}))\b\.?,?\s+(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{4}})\b"
+)
+_STATE_END = regex.compile(rf"[,\s](?:{STATES}|{PROVINCES})\.?$")
+_COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? \d{{4,6}}\b)?")
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(
     r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|\d{4}-\d{3})(?![\w-])"
@@ -109,10 +86,14 @@ _FIRM_POSTCODE = regex.compile(
 
 _OF_COMPANY = regex.compile(
     r"principal executive|executive offices?|headquarter|registered office|corporate office|our offices?|its offices?"
-    r"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s)(?: [\w-]+){0,4}? (?:office|plant|facilit|warehouse|store"
-    r"|laborator|factory|campus|building|depart|mill|branch|center|centre|site|mine|refiner|terminal|lockbox|box|address)"
-    r"|\bthe company[\u2019']s(?= ?:)|\b(?:plant|facility|warehouse|factory|refinery|terminal|laboratory|data center|hotel"
-    r"|clinic|hospital|restaurant|showroom|mall|shopping center|stores?|mill|branch|depot|garage|shop|dealership|bakery|brewery|farm|school"
+    r"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s)(?: [\w-]+){0,4}? (?:office|plant|facilit"
+    r"|warehouse|store"
+    r"|laborator|factory|campus|building|depart|mill|branch|center|centre|site|mine|refiner|terminal|lockbox|box"
+    r"|address)"
+    r"|\bthe company[\u2019']s(?= ?:)|\b(?:plant|facility|warehouse|factory|refinery|terminal|laboratory"
+    r"|data center|hotel"
+    r"|clinic|hospital|restaurant|showroom|mall|shopping center|stores?|mill|branch|depot|garage|shop|dealership"
+    r"|bakery|brewery|farm|school"
     r"|church|theater|theatre|pharmacy|gym|studio|salon|station|yard|pier|premises|offices?|site) (?:at|in|on)\b"
     r"|\bc/o\b|\bcare of\b|\bgeneral counsel\b|\bcorporate secretary\b|\binvestor relations\b"
     r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
@@ -137,28 +118,34 @@ _OF_PERSON = regex.compile(
     r"|guarantor|borrower|indemnitee|subscriber|stockholder representative|holder|customer|patient|passenger|driver"
     r"|depositor|policyholder|claimant|plaintiff|complainant|consultant|retiree|pensioner|seller|purchaser|buyer"
     r"|undersigned|witness\w*|signed|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born|birth|beneficial owner"
-    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former)\b|/s/|\[(?:PERSON|SSN|PHONE|EMAIL)\]",
+    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former)\b|/s/|\[(?:PERSON|SSN|PHONE"
+    r"|EMAIL)\]",
     regex.IGNORECASE,
 )
 _BUSINESS_PART = regex.compile(
-    r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building)\b|\b\d+(?:st|nd|rd|th) Floor\b"
+    r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building)\b|\b\d+(?:st|nd|rd"
+    r"|th) Floor\b"
 )
 _HOME_PART = regex.compile(r"\b(?:Apt|Apartment|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse)\b|#")
 _SHORT_STREET = regex.compile(
-    rf"(?:{_NUMBER}|{_NUMBER_WORD}|[NSEW]\d{{3,5}} )(?:[\p{{Lu}}\d][\p{{L}}\d.'\u2019-]* ){{1,4}}?(?i:{_STREET})\b\.?"
+    rf"(?:{_NUMBER}|{_NUMBER_WORD}|[NSEW]\d{{3,5}} )(?:[\p{{Lu}}\d][\p{{L}}\d.'\u2019-]* ){{1,4}}?(?i:{STREETS})\b\.?"
     r"(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?)?(?:,? (?:#|Apt|Unit|Apartment|Lot)\.? ?[\w-]+)?"
 )
 _CUE = regex.compile(
     r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served)(?: with [\w' ]{3,20})?"
-    r" (?:at|in|on|to)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)(?:,| is| was|:)?(?: at| of| in)?"
-    r"|\b(?:his|her|my|their|\w[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known|forwarding"
-    r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^|\n)\W*(?:Address|Residence|Home):)"
+    r" (?:at|in|on|to)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)(?:,| is| was|:)?(?: at"
+    r"| of| in)?"
+    r"|\b(?:his|her|my|their|\w[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known"
+    r"|forwarding"
+    r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^|\n)\W*(?:Address"
+    r"|Residence|Home):)"
     r"[ \n\"\u201c]+(?=[\p{Lu}\d])",
     regex.IGNORECASE,
 )
 """Words that lead to a person's address, up to the place where it begins."""
 _CUE_HINT = regex.compile(
-    r"(?i:address|residence|home|house|apartment|flat|condominium|cottage|farm|liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled"
+    r"(?i:address|residence|home|house|apartment|flat|condominium|cottage|farm|liv(?:es?|ed|ing)|resid(?:es?|ed"
+    r"|ing)|domiciled"
     r"|dwelling|moved|mailed|sent|served)[\w ,:']{0,35}[ \n\"\u201c]+[\p{Lu}\d]"
 )
 _HOME_BEFORE = regex.compile(
@@ -202,7 +189,8 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
 
 def _end(text: str, start: int, *, told: bool) -> int | None:
     """Where the address that begins there ends; None when it is none. `told`: words of a home lead to this place."""
-    ends, at = [], start
+    ends: list[int] = []
+    at = start
     for _ in range(MAX_TOKENS):
         token = _TOKEN.match(text, at)
         if token is None:
@@ -239,7 +227,9 @@ def _is_short(found: str) -> bool:
     if len(parts) > MAX_SHORT_PARTS or regex.search(rf"(?:^| ){_PARTICLE}$", found):
         return False
     street = parts[1] if len(parts) > 1 and regex.fullmatch(rf"{_UNIT} #?[\w-]+", parts[0]) else parts[0]
-    return bool(_SHORT_STREET.fullmatch(street) or _HAS_BOX.fullmatch(street)) and not regex.search(r"\d$", parts[-1][:-3] if len(parts) > 1 else "")
+    return bool(_SHORT_STREET.fullmatch(street) or _HAS_BOX.fullmatch(street)) and not regex.search(
+        r"\d$", parts[-1][:-3] if len(parts) > 1 else ""
+    )
 
 
 def _is_told(found: str) -> bool:
@@ -256,7 +246,9 @@ def _ends_in_place(found: str) -> bool:
         return True
     country = list(_COUNTRY.finditer(found))
     if country and country[-1].end() == len(found):
-        return bool(_POSTCODE.search(found) or _HAS_STREET.search(found) or _HAS_FOREIGN.search(found) or _HAS_BOX.search(found))
+        return bool(
+            _POSTCODE.search(found) or _HAS_STREET.search(found) or _HAS_FOREIGN.search(found) or _HAS_BOX.search(found)
+        )
     firm = list(_FIRM_POSTCODE.finditer(found))
     if firm and firm[-1].end() == len(found):
         return True
@@ -267,7 +259,11 @@ def _ends_in_place(found: str) -> bool:
     parts = found.replace("\n", ", ").split(", ")
     european = bool(regex.match(_EUROPEAN, found))
     foreign = len(parts) > 1 and (european or bool(_HAS_FOREIGN.search(", ".join(parts[:2]))))
-    return foreign and bool(regex.fullmatch(rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:{_POSTCODES})", parts[-1]))
+    return foreign and bool(
+        regex.fullmatch(
+            rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:{_POSTCODES})", parts[-1]
+        )
+    )
 
 
 def _is_persons(text: str, start: int, end: int) -> bool:
