@@ -230,7 +230,10 @@ def datatrove(bodies: list[str], work: Path) -> Timed:
             )
     cpu = cpu_seconds()
     command = [python, ROOT / "benchmarks" / "curation_peer.py", folder / "texts", folder, str(CORES)]
-    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    with (work / "datatrove.log").open("w") as log:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, check=False, text=True)
+    if done.returncode:
+        raise RuntimeError(f"datatrove failed: {(work / 'datatrove.log').read_text()[-2000:]}")
     said = json.loads(done.stdout.splitlines()[-1])
     shutil.rmtree(folder)
     return Timed("datatrove", len(bodies), said["seconds"], cpu_seconds() - cpu, f"{said['kept']} rows stay")
