@@ -87,16 +87,17 @@ def samples(rows: DataFrame, each: int = 3) -> list[dict[str, Any]]:
 
     Whoever reads a run's records need not have SELECT on the table; a label is one of a few words that are no secret.
     """
-    of_task = Window.partitionBy("task").orderBy("example_id")
-    chosen = rows.where(F.col("split") == "train").withColumn("place", F.row_number().over(of_task))
     label = F.when(F.col("task").isin(*FREE_TEXT), F.lit(None)).otherwise(F.col("completion"))
-    shown = chosen.where(F.col("place") <= each).select(
+    # The texts are left behind before rows are put in order.
+    shown = rows.where(F.col("split") == "train").select(
         *IDENTITY,
         label.alias("label"),
         words("prompt").alias("prompt_words"),
         words("completion").alias("completion_words"),
     )
-    return [dict(row.asDict()) for row in shown.sort("task", "example_id").collect()]
+    place = F.row_number().over(Window.partitionBy("task").orderBy("example_id"))
+    chosen = shown.withColumn("place", place).where(F.col("place") <= each).drop("place")
+    return [dict(row.asDict()) for row in chosen.sort("task", "example_id").collect()]
 
 
 def labels(rows: DataFrame, *by: str) -> dict[str, Any]:

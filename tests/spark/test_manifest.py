@@ -152,3 +152,24 @@ def test_lengths_and_labels(tables: FolderTables) -> None:
     assert found["longest_bytes"] == 25_005
     assert found["labels"] == {"T2": {"Legal": 1}, "T3": {"generic": 1}}
     assert found["rows_by_task_and_split"]["T2"] == {"train": 1, "validation": 1}
+
+
+def test_samples_say_what_rows_are_and_not_what_they_say(tables: FolderTables) -> None:
+    rows = [row(index) for index in range(5)]
+    rows += [row(5, task="T2", completion="Legal"), row(6, task="T2", completion="Legal", split="validation")]
+    found = measures.samples(tables.spark.createDataFrame(rows, schemas.SNAPSHOT), each=2)
+    assert [(item["task"], item["risk_factor_index"], item["label"]) for item in found] == [
+        ("T1", 0, None),
+        ("T1", 1, None),
+        ("T2", 5, "Legal"),
+    ]
+    assert found[0]["prompt_words"] == 6
+    assert not {"prompt", "completion"} & found[0].keys()
+
+
+def test_source_counts_repeats_by_year(tables: FolderTables) -> None:
+    rows = [row(0, cik="1"), row(1, task="T3", completion="generic"), row(2, task="T3", completion="generic")]
+    rows.append(row(3, task="T3", completion="specific", fiscal_year=2024))
+    found = measures.of_source(tables.spark.createDataFrame(rows, schemas.SNAPSHOT))
+    labels = {"T3": {"2023": {"generic": 2}, "2024": {"specific": 1}}}
+    assert found == {"source_companies": 2, "labels_by_year": labels}
