@@ -25,7 +25,9 @@ from spark.pii import TYPES, Finding, find
 LABELS = Path(__file__).parent / "labels" / "pii.jsonl"
 PARTS = ("development", "judgement")
 RECALL, PRECISION = 0.95, 0.90
-"""What the recognisers are held to, for each type, on the part `judgement`."""
+"""What the recognisers should reach, for each type, on the part `judgement`."""
+RECALL_SO_FAR: Mapping[str, float] = {"PERSON": 0.94, "ADDRESS": 0.87}
+"""Types whose recall is still short of that, and what it must not fall under (docs/decisions/pii.md)."""
 
 USUAL_FOUR: Mapping[str, re.Pattern[str]] = {
     "EMAIL": re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}\b"),

@@ -60,7 +60,9 @@ _MARK = regex.compile(
     r"|\((?:please[^\S\n]+)?print(?:[^\S\n]+name)?\)[^\S\n]*:?"
     r"|\bsigned\b[^\n:.]{1,60}\bby\b:?"
     r"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)"
-    r"|[Uu]ndersigned)\b,?[ ]\"?(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]|$)))"
+    r"|[Uu]ndersigned)\b,?[ ]\"?(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]| (?:on|and|as|for|in"
+    r"|at|who)\b|$)))"
+    r"|(?-i:\b[Yy]ours?(?: \w+){1,3}, (?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[.;\"]|$)))"
     r"|^[^\S\n]*by\b(?=[^\S\n_]+\p{Lu}[^\n:]{3,40}$)|\bby\b(?=[^\n:]{3,40}attorney[s]?[ -]in[ -]fact)"
     r"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
     r"|thank[^\S\n]+you)(?:[^\S\n]+yours)?,(?=[^\S\n]*\S))"
@@ -82,7 +84,10 @@ _CLOSING = regex.compile(
     r"|thank you|servant)[,.!]?",
     regex.IGNORECASE,
 )
-_APPOINTED = regex.compile(r"\b(?i:appoint(?:s|ed|ing)?|designates?)\b[^\p{Lu}\n.;]{0,60}(?=\p{Lu})")
+_APPOINTED = regex.compile(
+    r"\b(?i:appoint(?:s|ed|ing)?|designates?|constitutes?|power of attorney (?:to|for|in favou?r of)"
+    r"|names?)\b[^\p{Lu}\n.;]{0,60}(?=\p{Lu})"
+)
 _IS_APPOINTED = regex.compile(
     rf"{_WORD}(?: {_WORD}){{1,4}},?(?: (?:is|was|are|be)| shall be)(?: hereby)? (?:appointed|named|designated)"
 )
@@ -91,8 +96,8 @@ _JOINED = regex.compile(r",?[^\S\n]+(?:and|&)[^\S\n]+")
 _CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
 _SIGNED_LINE = regex.compile(r"/s/|_{4,}")
 _POWER = regex.compile(
-    r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|\battorneys?\b|true and lawful|\bpro(?:xy|xies)\b"
-    r"|\bagents?\b",
+    r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
+    r"|powers?[\s-]+of[\s-]+attorney",
     regex.IGNORECASE,
 )
 

@@ -13,7 +13,7 @@ from spark.vocabulary import COUNTRIES, FOREIGN_STREETS, PROVINCES, STATES, STRE
 
 _POSTCODES = (
     r"\d{5}-\d{4}|\d{5}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|[A-Z]\d[\dW] [A-Z\d]{4}"
-    r"|\d{5}-\d{3}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d|20\d\d)\d{4}"
+    r"|\d{5}-\d{3}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2,3}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d|20\d\d)\d{4}"
 )
 _BOX = (
     r"(?:P\. ?O\.|PO|P\.O|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
@@ -38,7 +38,8 @@ _ABBREVIATED = (
 _TOKEN = regex.compile(
     rf"(?![\p{{L}}-]+:)(?:P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
-    rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?=[ ,])|\d+\.?[º°ª](?=[ ,])|(?:th|tv|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
+    rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|\d+\.?[º°ª](?=[ ,])|(?:th|tv"
+    rf"|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
     rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,8}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
 _GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n]/)?[^\S\n]+")
@@ -58,16 +59,30 @@ _HOUSE_NAME = (
     r"|Vicarage|Croft), "
     r"(?=[^\n.]{3,80}[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b)"
 )
+_HOUSES = (
+    "Cottage|House|Lodge|Farm|Hall|Rectory|Manor|Barn|Grange|Mill|Vicarage|Croft|Ranch|Villa|Castle|Estate|Bungalow"
+)
+_ESTATES = (
+    "Hacienda|Finca|Casa|Villa|Château|Chateau|Schloss|Hof|Mas|Quinta|Kibbutz|Rancho|Fazenda|Palazzo|Haus|Domaine"
+)
+_HOUSE = regex.compile(
+    rf"(?:The )?(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,3}}(?:{_HOUSES}|(?i:{STREETS}))\.?, (?=\p{{Lu}})"
+    rf"|(?:{_ESTATES}) (?:\p{{L}}[\p{{L}}'-]+ ){{0,3}}\p{{Lu}}[\p{{L}}'-]+, (?=\p{{Lu}})"
+)
 _HEAD = regex.compile(
     # A first sign that rules out most words keeps the search fast.
-    rf"(?<![\w$€£.#/,-])(?=[\p{{Lu}}\d]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}"
+    rf"(?<![\w$€£.#/,-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}"
     rf"|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
     rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
-    rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} )"
+    rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
+    rf"|\d{{1,4}}[A-Z]?(?:/\d+)?, (?=(?:\p{{Lu}}[\p{{L}}.'-]* ){{1,4}}(?i:{STREETS})\b)"
     rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=\d)|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
     rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, )"
-    rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{1,6}}(?:n[.º°]? ?)?\d|{_EUROPEAN}|{_HOUSE_NAME}"
-    rf"|\p{{Lu}}\p{{L}}*(?:{STREET_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e|straat|weg|platz"
+    rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{0,5}}\p{{L}}[\p{{L}}'.-]*,? (?:n[.º°]{{0,2}} ?)?"
+    r"(?:\d|s/n)"
+    rf"|{_EUROPEAN}|{_HOUSE_NAME}"
+    rf"|{_HOUSE.pattern}|\p{{Lu}}\p{{L}}*(?:{STREET_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e"
+    rf"|straat|weg|platz"
     rf"|utca|katu) \d)"
 )
 
@@ -75,7 +90,7 @@ _HAS_STREET = regex.compile(rf"\b(?:{STREETS})\b\.?|(?:{STREET_ENDINGS})\b", reg
 _HAS_FOREIGN = regex.compile(rf"\b(?:{FOREIGN_STREETS})\b|(?:{STREET_ENDINGS})\b", regex.IGNORECASE)
 _HAS_BOX = regex.compile(_BOX)
 _US_TAIL = regex.compile(
-    rf"(?:\b(?:{STATES}|{PROVINCES}))\b\.?,?\s+(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{4}})\b"
+    rf"(?:\b(?:{STATES}|{PROVINCES}))(?!\w)\.?,?\s+(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{4}})\b"
 )
 _STATE_END = regex.compile(rf"[,\s](?:{STATES}|{PROVINCES})\.?$")
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? \d{{4,6}}\b)?")
@@ -107,7 +122,7 @@ _COMPANY_NAME = regex.compile(
     r"|court|agency|department|division|administration)\b\.?,?(?: at| of| is| located| in|:|,|;|\n|$)",
     regex.IGNORECASE,
 )
-NAME_REACH = 45
+NAME_REACH = 15
 """Characters before an address in which the end of a company's name makes it the company's."""
 _LOCATED = regex.compile(r"\blocated (?:at|in|on)\s*$", regex.IGNORECASE)
 _OF_PERSON = regex.compile(
@@ -150,12 +165,16 @@ _CUE_HINT = regex.compile(
 )
 _HOME_BEFORE = regex.compile(
     r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her|my"
-    r"|widow|address)\b",
+    r"|widow|address|Mr|Mrs|Ms|Dr)\b",
     regex.IGNORECASE,
 )
 HOME_REACH = 45
 """Characters before a short address in which words of a home make it a person's."""
 MAX_SHORT_PARTS = 4
+_CITY_CODE = regex.compile(
+    r"\b(?:(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}|Dublin \d{1,2}W?)(?!\w)"
+)
+_TOWN = regex.compile(rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:{_POSTCODES})")
 _COVER = regex.compile(
     r"registrant[\u2019']s telephone|commission file|exact name of (?:the )?registrant|principal executive office",
     regex.IGNORECASE,
@@ -183,7 +202,7 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         if end is None:
             continue
         done = end
-        if _is_persons(text, start, end):
+        if _is_persons(text, start, end) and (regex.search(r"\d", text[start:end]) or _at_home(text, start)):
             yield start, end
 
 
@@ -203,7 +222,7 @@ def _end(text: str, start: int, *, told: bool) -> int | None:
     whole = (end for end in reversed(ends) if _is_address(text[start:end]))
     if (end := next(whole, None)) is not None:
         return end
-    if not _HOME_BEFORE.search(text, max(0, start - HOME_REACH), start):
+    if not _at_home(text, start):
         return None
     short = next((end for end in reversed(ends) if _is_short(text[start:end])), None)
     if short is not None or not told:
@@ -213,11 +232,18 @@ def _end(text: str, start: int, *, told: bool) -> int | None:
     return next((end for end in reversed(within) if _is_told(text[start:end])), None)
 
 
+def _at_home(text: str, start: int) -> bool:
+    """Whether words of a home stand right before."""
+    return bool(_HOME_BEFORE.search(text, max(0, start - HOME_REACH), start))
+
+
 def _is_address(found: str) -> bool:
     """Whether the tokens are a whole address: a street or box, and the place that ends it."""
     if not _ends_in_place(found):
         return False
     first, _, rest = regex.sub(r"\s*\n\s*", ", ", found).partition(",")
+    if _HOUSE.match(found) and not _FIRM_POSTCODE.search(found) and not regex.search(r"\d", found):
+        return "," in str(rest)
     return bool(rest or _HAS_STREET.search(first) or _HAS_BOX.search(first))
 
 
@@ -235,35 +261,36 @@ def _is_short(found: str) -> bool:
 def _is_told(found: str) -> bool:
     """Whether the tokens, to which words of a home lead, have the parts of an address in a form that is not known."""
     parts = found.split(", ")
-    digits = bool(regex.search(r"\d", found)) and not regex.fullmatch(r"\d+|(?:\p{L}+ )?\d{1,2}(?:, \d{4})?", found)
-    return digits and len(found.split()) > 2 and not regex.search(rf"(?:^| ){_PARTICLE}$", found) and len(parts) > 1  # noqa: PLR2004
+    date = regex.fullmatch(r"\d+|(?:\p{L}+ )?\d{1,2}(?:, \d{4})?", found)
+    whole = not regex.search(rf"(?:^| ){_PARTICLE}$", found)
+    return bool(regex.search(r"\d", found) and not date and whole) and len(parts) > 1
 
 
 def _ends_in_place(found: str) -> bool:
     """Whether a state with its code, a postcode with a place, or a country stands at the end."""
-    tail = list(_US_TAIL.finditer(found))
-    if tail and tail[-1].end() == len(found):
-        return True
-    country = list(_COUNTRY.finditer(found))
-    if country and country[-1].end() == len(found):
-        return bool(
-            _POSTCODE.search(found) or _HAS_STREET.search(found) or _HAS_FOREIGN.search(found) or _HAS_BOX.search(found)
-        )
-    firm = list(_FIRM_POSTCODE.finditer(found))
-    if firm and firm[-1].end() == len(found):
-        return True
-    if regex.search(r"\b(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}$", found):
-        return True
-    if _STATE_END.search(found):
-        return bool(_HAS_STREET.search(found) or _HAS_BOX.search(found))
-    parts = found.replace("\n", ", ").split(", ")
-    european = bool(regex.match(_EUROPEAN, found))
-    foreign = len(parts) > 1 and (european or bool(_HAS_FOREIGN.search(", ".join(parts[:2]))))
-    return foreign and bool(
-        regex.fullmatch(
-            rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:{_POSTCODES})", parts[-1]
-        )
+    house = _HOUSE.match(found) is not None
+    street = house or bool(_HAS_STREET.search(found) or _HAS_BOX.search(found))
+    within = street or bool(_HAS_FOREIGN.search(found) or _POSTCODE.search(found))
+    return (
+        any(_ends_with(pattern, found) for pattern in (_US_TAIL, _FIRM_POSTCODE, _CITY_CODE))
+        or (_ends_with(_COUNTRY, found) and within)
+        or (_STATE_END.search(found) is not None and street)
+        or _ends_in_town(found)
     )
+
+
+def _ends_with(pattern: regex.Pattern[str], found: str) -> bool:
+    """Whether the last match of the pattern ends the text."""
+    ends = [int(match.end()) for match in pattern.finditer(found)]
+    return bool(ends) and ends[-1] == len(found)
+
+
+def _ends_in_town(found: str) -> bool:
+    """Whether the last part is a town and its postcode, behind a street of some language."""
+    parts = found.replace("\n", ", ").split(", ")
+    streets = ", ".join(parts[:3])
+    street = regex.match(_EUROPEAN, found) or _HAS_FOREIGN.search(streets) or _HAS_STREET.search(streets)
+    return len(parts) > 1 and bool(street and _TOWN.fullmatch(parts[-1]))
 
 
 def _is_persons(text: str, start: int, end: int) -> bool:

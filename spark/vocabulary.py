@@ -78,7 +78,11 @@ COUNTRIES = alternatives(
     Paraguay|Venezuela|Costa Rica|Guatemala|Honduras|El Salvador|Nicaragua|Cuba|Dominican Republic|Haiti|Jamaica|
     (?:the )?Bahamas|Barbados|Liechtenstein|Jersey|Guernsey|Isle of Man|Gibraltar|Andorra|San Marino|Albania|
     Montenegro|Moldova|Belarus|Armenia|Azerbaijan|Kazakhstan|Uzbekistan|Mongolia|Cambodia|Laos|Myanmar|Brunei|
-    Macau|Fiji|Aruba|Curaçao|Deutschland|Österreich|Schweiz|España|Italia|Brasil|Sverige|Norge|Danmark|
+    Macau|Macao|Fiji|Aruba|Curaçao|Syria|Iraq|Afghanistan|Cameroon|Zambia|Zimbabwe|Botswana|Namibia|Mozambique|Angola|
+    Rwanda|Mauritius|Madagascar|Seychelles|Malawi|Sudan|Belize|Suriname|Guyana|Greenland|Guam|American Samoa|
+    (?:British|U\.?S\.?) Virgin Islands|Channel Islands|Hong Kong SAR|Republic of (?:Korea|Ireland)|P\.?R\.? China|
+    Martinique|Guadeloupe|Côte d'Ivoire|Ivory Coast|Deutschland|Österreich|Schweiz|España|Italia|Brasil|Sverige|Norge|
+    Danmark|
     (?:the )?United States(?: of America)?|U\.?S\.?A\.?|USA|Uruguay|Vietnam|Wales
     """
 )
