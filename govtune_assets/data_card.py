@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from govtune_assets import markdown
-from govtune_assets.dataset_report import bin_labels, changes_table, nested_table
+from govtune_assets.dataset_report import changes_table, labels_table, lengths_table, nested_table
 from govtune_assets.thresholds import TASK_KINDS, TOKENS_PER_WORD, DataThresholds
 
 TASKS = (
@@ -44,9 +44,9 @@ def render(manifest: Mapping[str, Any], thresholds: DataThresholds) -> str:
         nested_table("fiscal year", measures["rows_by_year_and_split"]),
         markdown.table(["form", "examples"], sorted(measures["rows_by_form"].items())),
         "## Labels of the training examples",
-        markdown.table(["task", "label", "examples"], _labels(measures["labels"])),
+        labels_table(measures["labels"]),
         "## Lengths",
-        _lengths(measures),
+        lengths_table(measures["lengths"]),
         "## What was left out",
         f"Of {measures['source_rows']:,} examples of the declared fiscal years, by reason:",
         markdown.table(["reason", "examples"], sorted(measures["dropped"].items())),
@@ -81,19 +81,6 @@ def _identity(manifest: Mapping[str, Any]) -> str:
         ["Dagster run", manifest["run_id"]],
     ]
     return markdown.table(["", ""], rows)
-
-
-def _labels(labels: Mapping[str, Mapping[str, int]]) -> list[list[markdown.Cell]]:
-    return [[task, label, count] for task, counts in sorted(labels.items()) for label, count in sorted(counts.items())]
-
-
-def _lengths(measures: Mapping[str, Any]) -> str:
-    by_task = measures["lengths"]["by_task"]
-    rows: list[list[markdown.Cell]] = [
-        [label, *(int(by_task[task][place]) for task in sorted(by_task))]
-        for place, label in enumerate(bin_labels(measures["lengths"]["edges"]))
-    ]
-    return markdown.table(["words of the prompt", *sorted(by_task)], rows)
 
 
 def _measured(measures: Mapping[str, Any], thresholds: DataThresholds) -> list[list[markdown.Cell]]:

@@ -13,8 +13,6 @@ import dagster as dg
 from govtune_assets import markdown
 from govtune_assets.assets.common import as_dict, as_list, counts_table
 
-CHARTED = 4
-"""Tasks that the colours of a chart tell apart."""
 CHANGES = ("added", "removed", "edited", "moved", "restated", "same")
 """What can become of an example from one version to the next (spark/manifest.py says what each means)."""
 
@@ -44,7 +42,8 @@ def tables(report: Mapping[str, Any]) -> dict[str, Any]:
         "Rows by form": counts_table("form", as_dict(report["rows_by_form"])),
         "Left out": counts_table("reason", as_dict(report["dropped"])),
         "Lengths": _md(lengths_chart(as_dict(report["lengths"]))),
-        "Labels": _md(nested_table("task", as_dict(report["labels"]))),
+        "Lengths by task": _md(lengths_table(as_dict(report["lengths"]))),
+        "Labels": _md(labels_table(as_dict(report["labels"]))),
         "Examples": _md(samples_table(as_list(report["samples"]))),
         "Changes": _md(changes_table(as_dict(as_dict(report["manifest"])["changes"]))),
     }
@@ -60,21 +59,39 @@ def nested_table(title: str, counts: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def lengths_chart(lengths: Mapping[str, Any]) -> str:
-    """Prompts by their words: a bar for each bin, in it a part for each task."""
+    """Prompts by their words, all tasks together: with a part for each task the UI would not show the chart in place.
+
+    Empty bins at both ends are left out.
+    """
+    totals = [sum(bins) for bins in zip(*lengths["by_task"].values(), strict=True)]
+    filled = [place for place, total in enumerate(totals) if total]
+    labels = bin_labels(lengths["edges"])
+    rows = {labels[place]: [totals[place]] for place in range(filled[0], filled[-1] + 1)} if filled else {}
+    return markdown.stacked_bars("Words of the prompts", ["by words"], rows)
+
+
+def lengths_table(lengths: Mapping[str, Any]) -> str:
+    """Prompts by their words: a row for each bin, a column for each task."""
     by_task: Mapping[str, Sequence[int]] = lengths["by_task"]
-    names = sorted(by_task)
-    columns = [by_task[name] for name in names]
-    if len(names) > CHARTED:
-        names, columns = ["all tasks"], [[sum(bins) for bins in zip(*columns, strict=True)]]
-    bins = bin_labels(lengths["edges"])
-    rows = {label: [int(column[place]) for column in columns] for place, label in enumerate(bins)}
-    return markdown.stacked_bars("Words of the prompts", names, rows)
+    rows: list[list[markdown.Cell]] = [
+        [label, *(int(by_task[task][place]) for task in sorted(by_task))]
+        for place, label in enumerate(bin_labels(lengths["edges"]))
+    ]
+    return markdown.table(["words of the prompt", *sorted(by_task)], rows)
+
+
+def labels_table(labels: Mapping[str, Mapping[str, int]]) -> str:
+    """Labels of the training examples: a row for each task and label."""
+    rows: list[list[markdown.Cell]] = [
+        [task, label, int(count)] for task, counts in sorted(labels.items()) for label, count in sorted(counts.items())
+    ]
+    return markdown.table(["task", "label", "examples"], rows)
 
 
 def bin_labels(edges: Sequence[int]) -> list[str]:
-    """Names of the bins that the edges part: `under 50 words`, `50 to 99`, …, `1600 and more`."""
+    """Names of the bins that the edges part: `under 50`, `50 to 99`, …, `from 1600`."""
     middle = [f"{low} to {high - 1}" for low, high in pairwise(edges)]
-    return [f"under {edges[0]} words", *middle, f"{edges[-1]} and more"]
+    return [f"under {edges[0]}", *middle, f"from {edges[-1]}"]
 
 
 def samples_table(samples: Sequence[Mapping[str, Any]]) -> str:

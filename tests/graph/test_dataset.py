@@ -215,6 +215,10 @@ def test_what_the_ui_shows_holds_no_text() -> None:
     assert shown["Changes"].startswith("Compared with version 1.")
 
 
-def test_a_chart_of_more_tasks_than_colours_is_of_all_together() -> None:
-    lengths = {"edges": [50], "by_task": {f"T{number}": [1, 2] for number in range(6)}}
-    assert "all tasks" in dataset_report.lengths_chart(lengths)
+def test_the_chart_is_short_enough_to_be_shown_in_place() -> None:
+    edges = [50, 100, 150, 200, 300, 400, 600, 800, 1200, 1600]
+    full = {"edges": edges, "by_task": {f"T{number}": [100_000 + number] * 11 for number in range(9)}}
+    assert len(dataset_report.lengths_chart(full)) < 1000
+    ends = dataset_report.lengths_chart({"edges": edges, "by_task": {"T1": [0, 0, 7, 0, 2, *[0] * 6]}})
+    assert "100 to 149 7" in ends and "150 to 199 0" in ends and "under 50" not in ends and "400 to" not in ends
+    assert dataset_report.lengths_chart({"edges": [50], "by_task": {}})
