@@ -93,20 +93,31 @@ def install(tree: Path, python: str = RELEASE_PYTHON) -> None:
 
     `python` is the interpreter's path on the machine where the environment will run. Raises NotPackaged.
     """
-    command = [_uv(), "pip", "install", "--quiet", "--target", str(tree / "lib" / f"python{PYTHON_VERSION}" / "site-packages")]
+    command = [
+        _uv(),
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        str(tree / "lib" / f"python{PYTHON_VERSION}" / "site-packages"),
+    ]
     command += ["--python-version", PYTHON_VERSION, "--python-platform", PLATFORM, "--python", sys.executable]
     command += ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--link-mode", "copy", "-r", str(LOCK)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise NotPackaged(f"the wheels of {LOCK.name} could not be installed: {last}. Check the package index, then retry")
+        raise NotPackaged(
+            f"the wheels of {LOCK.name} could not be installed: {last}. Check the package index, then retry"
+        )
     shutil.rmtree(tree / "lib" / f"python{PYTHON_VERSION}" / "site-packages" / "bin", ignore_errors=True)
     binaries = tree / "bin"
     binaries.mkdir()
     for name in ("python", "python3", f"python{PYTHON_VERSION}"):
         (binaries / name).symlink_to(python)
     home = PurePosixPath(python).parent
-    (tree / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\nversion = {PYTHON_VERSION}\n", "utf-8")
+    (tree / "pyvenv.cfg").write_text(
+        f"home = {home}\ninclude-system-site-packages = false\nversion = {PYTHON_VERSION}\n", "utf-8"
+    )
 
 
 def pack(tree: Path, archive: Path) -> None:
