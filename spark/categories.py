@@ -66,7 +66,6 @@ TABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             r"complian(?:ce|t)",
             r"government(?:al)?",
             r"polic(?:y|ies)",
-            r"environmental",
             r"enforcement",
         ),
         "financial and capital": (

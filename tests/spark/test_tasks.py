@@ -43,6 +43,7 @@ SENTENCE = "We depend on few suppliers."
         ("Risks Related to Our Business and Industry", categories.AMBIGUOUS),
         ("Legal, Tax and Other Risks", categories.AMBIGUOUS),
         ("Risks Related to the Price of Bitcoin", categories.UNMAPPED),
+        ("Environmental and Climate Risks", categories.UNMAPPED),
         ("Risk Factors", categories.UNMAPPED),
     ],
 )
