@@ -9,8 +9,9 @@ What the corpora hold is said in `curation_corpus.py`. Parts: `near` (near-dupli
 `cleaning` (`examples.refined`). Each size is a process of its own: local Spark on two cores, with the given memory for
 driver and executor together. It first runs the parts once on 1,000 rows; that is the fixed cost (JVM, workers,
 compiled plans), and it is stated apart. Seconds are by the clock; CPU seconds are of all processes, which a busy
-machine changes less. `--beside` adds datatrove's near-duplicates and a plain pandas cleaning on the same rows;
-datatrove's environment, `.cache/benchmark-venv`, is built from `constraints/benchmarks.txt`.
+machine changes less: rows per CPU second are rows a second per core. `--beside` adds datatrove's near-duplicates and a
+plain pandas cleaning on the same rows; datatrove's environment, `.cache/benchmark-venv`, is built from
+`constraints/benchmarks.txt`.
 """
 
 from __future__ import annotations
@@ -220,23 +221,19 @@ def beside(rows: int, parts: list[str], work: Path) -> list[Timed]:
 
 
 def datatrove(bodies: list[str], work: Path) -> Timed:
-    """Its four stages on the same number of cores; the texts are in as many files."""
+    """Its four stages, on one core."""
     python, folder = peers_interpreter(), work / "datatrove"
     (folder / "texts").mkdir(parents=True)
-    for part in range(CORES):
-        with (folder / "texts" / f"{part}.jsonl").open("w") as file:
-            file.writelines(
-                json.dumps({"id": str(n), "text": bodies[n]}) + "\n" for n in range(part, len(bodies), CORES)
-            )
-    cpu = cpu_seconds()
-    command = [python, ROOT / "benchmarks" / "curation_peer.py", folder / "texts", folder, str(CORES)]
+    with (folder / "texts" / "0.jsonl").open("w") as file:
+        file.writelines(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(bodies))
+    command = [python, ROOT / "benchmarks" / "curation_peer.py", folder / "texts", folder]
     with (work / "datatrove.log").open("w") as log:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, check=False, text=True)
     if done.returncode:
         raise RuntimeError(f"datatrove failed: {(work / 'datatrove.log').read_text()[-2000:]}")
     said = json.loads(done.stdout.splitlines()[-1])
     shutil.rmtree(folder)
-    return Timed("datatrove", len(bodies), said["seconds"], cpu_seconds() - cpu, f"{said['kept']} rows stay")
+    return Timed("datatrove", len(bodies), said["seconds"], said["cpu_seconds"], f"{said['kept']} rows stay")
 
 
 def pandas_cleaning(bodies: list[str], subcaptions: list[str]) -> Timed:

@@ -1,8 +1,9 @@
-"""Near-duplicates by datatrove, in an environment of its own: `python curation_peer.py TEXTS FOLDER WORKERS`.
+"""Near-duplicates by datatrove, in an environment of its own: `python curation_peer.py TEXTS FOLDER`.
 
 The same bands as the project's (20 of 6 values over word 5-grams). Words are what stands between white space, which
 spares it its own tokenizers (all of spaCy): the generated texts are plain words. It joins what shares a band and
-compares nothing, so what it finds is more than what is similar. Prints one JSON line: seconds, and the rows that stay.
+compares nothing, so what it finds is more than what is similar. All stages run one after the other in this process: its
+figures are those of one core. Prints one JSON line: seconds by the clock and of CPU, and the rows that stay.
 """
 
 import json
@@ -36,26 +37,25 @@ class WhiteSpace(WordTokenizer):
         return [(0, len(text))]
 
 
-def main(texts: str, folder: str, workers: int) -> None:
+def main(texts: str, folder: str) -> None:
     """Run datatrove's four stages one after the other."""
     config = MinhashConfig(n_grams=WORDS, num_buckets=BANDS, hashes_per_bucket=BAND_ROWS)
     signatures, buckets, ids, kept = (f"{folder}/{name}" for name in ("signatures", "buckets", "ids", "kept"))
     sign = MinhashDedupSignature(signatures, config=config, language=WhiteSpace())
     stages = (
-        ([JsonlReader(texts), sign], workers),
-        ([MinhashDedupBuckets(signatures, buckets, config=config)], BANDS),
-        ([MinhashDedupCluster(buckets, ids, config=config)], 1),
-        ([JsonlReader(texts), MinhashDedupFilter(ids), JsonlWriter(kept, compression=None)], workers),
+        [JsonlReader(texts), sign],
+        [MinhashDedupBuckets(signatures, buckets, config=config)],
+        [MinhashDedupCluster(buckets, ids, config=config)],
+        [JsonlReader(texts), MinhashDedupFilter(ids), JsonlWriter(kept, compression=None)],
     )
-    start = time.perf_counter()
-    for number, (pipeline, tasks) in enumerate(stages):
-        LocalPipelineExecutor(
-            pipeline, tasks=tasks, workers=min(tasks, workers), logging_dir=f"{folder}/logs/{number}"
-        ).run()
-    seconds = time.perf_counter() - start
+    start, cpu = time.perf_counter(), time.process_time()
+    for number, pipeline in enumerate(stages):
+        tasks = BANDS if number == 1 else 1
+        LocalPipelineExecutor(pipeline, tasks=tasks, workers=1, logging_dir=f"{folder}/logs/{number}").run()
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     stay = sum(1 for file in Path(kept).glob("*.jsonl") for _ in file.open())
-    print(json.dumps({"seconds": seconds, "kept": stay}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "kept": stay}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2])

@@ -44,18 +44,20 @@ def clusters(texts: DataFrame) -> DataFrame:
     Returns one row a key: `key`, `document` (the name of its normalised text) and `cluster_id`, the smallest
     document of its cluster. Texts that share a key share a cluster, whatever they are.
     """
-    documents = settled(_documents(texts))
-    buckets = settled(_buckets(documents))
-    same_key = _sharing_a_key(documents)
-    stars = verified(buckets.select("document", F.col("first").alias("other")).distinct(), documents)
-    edges = settled(same_key.unionByName(stars))
+    sketches = settled(_sketches(texts))
+    buckets = settled(_buckets(sketches))
+    sets = settled(_sets(sketches, buckets))
+    stars = verified(buckets.select("document", F.col("first").alias("other")).distinct(), sets)
+    edges = settled(_sharing_a_key(sketches).unionByName(stars))
     found = components(edges)
     # Most members of a big bucket are joined by its first; only what is still apart has to be compared again.
     apart = _in_two_components(buckets.select("document", F.explode("before").alias("other")).distinct(), found)
-    found = components(edges.unionByName(verified(apart, documents)))
-    keys = documents.select("document", F.explode("keys").alias("key")).join(found, "document", "left")
-    named = keys.groupBy("key").agg(
-        F.min("document").alias("document"), F.min(F.coalesce("component", "document")).alias("component")
+    found = components(edges.unionByName(verified(apart, sets)))
+    named = (
+        sketches.select("key", "document")
+        .join(found, "document", "left")
+        .groupBy("key")
+        .agg(F.min("document").alias("document"), F.min(F.coalesce("component", "document")).alias("component"))
     )
     return named.select("key", _name("document"), _name("component").alias("cluster_id"))
 
@@ -69,9 +71,11 @@ def settled(rows: DataFrame) -> DataFrame:
     return rows.localCheckpoint(eager=True)
 
 
-def verified(pairs: DataFrame, documents: DataFrame) -> DataFrame:
-    """Return the pairs (`document`, `other`) whose exact Jaccard similarity reaches the threshold."""
-    sets = documents.select("document", "shingles")
+def verified(pairs: DataFrame, sets: DataFrame) -> DataFrame:
+    """Return the pairs (`document`, `other`) whose exact Jaccard similarity reaches the threshold.
+
+    `sets` has the `shingles` of each `document` in the pairs, a row a document.
+    """
     others = sets.select(F.col("document").alias("other"), F.col("shingles").alias("other_shingles"))
     both = pairs.join(sets, "document").join(others, "other")
     return both.select("document", "other", "shingles", "other_shingles").mapInArrow(
@@ -96,35 +100,34 @@ def components(edges: DataFrame) -> DataFrame:
     return current.select(F.col("high").alias("document"), F.col("low").alias("component"))
 
 
-def _documents(texts: DataFrame) -> DataFrame:
-    """One row a normalised text: `document`, its `keys`, `bands` (its LSH buckets) and `shingles` (sorted, 8 bytes
-    each)."""
-    unique = texts.withColumn("digest", F.sha2("text", 256)).dropDuplicates(["key", "digest"])
-    sketched = unique.select("key", "text").mapInArrow(
-        _sketch, "key string, document long, bands array<long>, shingles binary"
-    )
-    return sketched.groupBy("document").agg(
-        F.collect_set("key").alias("keys"), F.first("bands").alias("bands"), F.first("shingles").alias("shingles")
-    )
+def _sketches(texts: DataFrame) -> DataFrame:
+    """One row a key and text, equal ones once: `key`, `document`, `bands` (the text's LSH buckets) and `shingles`
+    (sorted, 8 bytes each)."""
+    by_key = texts.select("key", "text").repartition("key")
+    return by_key.mapInArrow(_sketch, "key string, document long, bands array<long>, shingles binary")
 
 
-def _buckets(documents: DataFrame) -> DataFrame:
+def _buckets(sketches: DataFrame) -> DataFrame:
     """The members of each bucket but its first: `document`, `first`, and `before`, its neighbours in the bucket.
 
     The order in a bucket is that of the documents' names, which are digests.
     """
-    members = documents.select("document", F.explode("bands").alias("band"))
-    ordered = Window.partitionBy("band").orderBy("document")
-    before = F.array_compact(F.array(*(F.lag("document", step).over(ordered) for step in range(1, NEIGHBOURS + 1))))
-    found = members.select("document", F.first("document").over(ordered).alias("first"), before.alias("before"))
-    return found.where("first <> document")
+    members = sketches.select(F.explode("bands").alias("band"), "document").repartition("band")
+    return members.mapInArrow(_members_after_the_first, "document long, first long, before array<long>")
 
 
-def _sharing_a_key(documents: DataFrame) -> DataFrame:
+def _sets(sketches: DataFrame, buckets: DataFrame) -> DataFrame:
+    """The `shingles` of each `document` that is compared with another."""
+    compared = buckets.select("document").union(buckets.select("first")).distinct()
+    return sketches.select("document", "shingles").join(compared, "document", "left_semi").dropDuplicates(["document"])
+
+
+def _sharing_a_key(sketches: DataFrame) -> DataFrame:
     """Pairs of texts that came under one key."""
-    by_key = documents.select("document", F.explode("keys").alias("key"))
-    first = F.min("document").over(Window.partitionBy("key")).alias("other")
-    return by_key.select("document", first).where("document <> other").distinct()
+    by_key = sketches.groupBy("key").agg(F.min("document").alias("first"), F.max("document").alias("last"))
+    several = by_key.where("first < last").select("key", "first")
+    pairs = sketches.join(several, "key").where("document > first")
+    return pairs.select("document", F.col("first").alias("other")).distinct()
 
 
 def _in_two_components(pairs: DataFrame, found: DataFrame) -> DataFrame:
@@ -166,19 +169,25 @@ def _name(column: str) -> Column:
 
 
 def _sketch(batches: Iterable[Any]) -> Iterator[Any]:
-    """Arrow batches of `key` and `text` to batches of key, document, bands and shingles."""
+    """Arrow batches of `key` and `text` to batches of key, document, bands and shingles; a key's equal texts once."""
     numbers, hashing = WordNumbers(), Bands()
+    seen: set[tuple[str, int]] = set()
     for batch in batches:
-        documents, sets = [], []
-        for text in batch.column("text").to_pylist():
+        keys, documents, sets = [], [], []
+        for key, text in zip(batch.column("key").to_pylist(), batch.column("text").to_pylist(), strict=True):
             plain = normalised(text)
-            documents.append(document(plain))
+            name = document(plain)
+            if (key, name) in seen:
+                continue
+            seen.add((key, name))
+            keys.append(key)
+            documents.append(name)
             sets.append(shingles(plain.split(), SHINGLE_WORDS, numbers))
         bands = hashing.of(sets)
         offsets = np.arange(0, bands.size + 1, BANDS, dtype=np.int32)
         yield pa.RecordBatch.from_arrays(
             [
-                batch.column("key"),
+                pa.array(keys, pa.string()),
                 pa.array(documents, pa.int64()),
                 pa.ListArray.from_arrays(offsets, bands.reshape(-1)),
                 pa.array([item.tobytes() for item in sets], pa.binary()),
@@ -211,6 +220,29 @@ class Bands:
             (half * self._multipliers + self._summands).min(axis=0, out=least[place])
         rows = least.reshape(len(sets), BANDS, BAND_ROWS).astype(np.uint64)
         return mixed((rows * self._row_multipliers).sum(axis=2) + self._band_summands).view(np.int64)
+
+
+def _members_after_the_first(batches: Iterable[Any]) -> Iterator[Any]:
+    """All Arrow batches of a partition, `band` and `document`, whole buckets each, to one batch of `_buckets`."""
+    parts = [(batch.column("band").to_numpy(), batch.column("document").to_numpy()) for batch in batches]
+    if not parts:
+        return
+    bands, documents = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((documents, bands))
+    bands, documents = bands[order], documents[order]
+    repeated = np.zeros(len(bands), dtype=bool)
+    repeated[1:] = (bands[1:] == bands[:-1]) & (documents[1:] == documents[:-1])
+    bands, documents = bands[~repeated], documents[~repeated]
+    starts = np.flatnonzero(np.append(True, bands[1:] != bands[:-1]))
+    start_of = np.repeat(starts, np.diff(np.append(starts, len(bands))))
+    places = np.flatnonzero(start_of != np.arange(len(bands)))
+    counts = np.minimum(places - start_of[places], NEIGHBOURS)
+    ends = np.cumsum(counts)
+    steps = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts) + 1
+    before = pa.ListArray.from_arrays(np.append(0, ends).astype(np.int32), documents[np.repeat(places, counts) - steps])
+    yield pa.RecordBatch.from_arrays(
+        [pa.array(documents[places]), pa.array(documents[start_of[places]]), before], ["document", "first", "before"]
+    )
 
 
 def _similar_pairs(batches: Iterable[Any]) -> Iterator[Any]:

@@ -93,12 +93,12 @@ def test_pairs_against_exact_similarity(
     spark: SparkSession, texts: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = exact_pairs(texts, SHINGLE_WORDS, THRESHOLD)
-    documents = near_duplicates.settled(near_duplicates._documents(frame(spark, texts)))
-    buckets = near_duplicates._buckets(documents)
+    sketches = near_duplicates.settled(near_duplicates._sketches(frame(spark, texts)))
+    buckets = near_duplicates.settled(near_duplicates._buckets(sketches))
     others = F.explode(F.array_union("before", F.array("first"))).alias("other")
     candidates = near_duplicates.settled(buckets.select("document", others).distinct())
-    keys = {row["document"]: row["keys"][0] for row in documents.collect()}
-    pairs = near_duplicates.verified(candidates, documents).collect()
+    keys = {row["document"]: row["key"] for row in sketches.select("document", "key").collect()}
+    pairs = near_duplicates.verified(candidates, near_duplicates._sets(sketches, buckets)).collect()
     found = {tuple(sorted((keys[row["document"]], keys[row["other"]]))) for row in pairs}
     # In a big bucket not every pair is compared, by design; what counts there is that none is left apart.
     small = {pair for pair in truth if not pair[0].startswith("big")}
