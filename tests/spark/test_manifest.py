@@ -63,7 +63,7 @@ def record(tables: FolderTables, written: Written, **changed: Any) -> dict[str, 
     return parsed
 
 
-def test_first_version_names_what_it_is_made_of(tables: FolderTables) -> None:
+def test_first_version_names_what_it_is_made_of_and_stands_beside_the_data(tables: FolderTables) -> None:
     written = freeze(tables, row(0), row(1), row(2, task="T2", completion="Legal", split="validation"))
     found = record(tables, written)
     assert found["version"] == 1
@@ -77,14 +77,9 @@ def test_first_version_names_what_it_is_made_of(tables: FolderTables) -> None:
     assert (counted["rows_by_year"], counted["rows_by_form"]) == ({"2023": 3}, {"10-K": 3})
     assert found["changes"]["since"] is None
     assert found["changes"]["added"] == 3
-
-
-def test_the_object_beside_the_data_is_the_rows_manifest(tables: FolderTables) -> None:
-    written = freeze(tables, row(0))
-    found = record(tables, written)
     beside = Path(tables.location(SNAPSHOT)) / "_manifests" / "000001.json"
     assert json.loads(beside.read_text()) == found
-    assert tables.read(SNAPSHOT, version=written.version).count() == 1
+    assert tables.read(SNAPSHOT, version=written.version).count() == 3
 
 
 def test_an_unchanged_snapshot_makes_no_new_version(tables: FolderTables) -> None:
