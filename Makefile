@@ -103,6 +103,9 @@ constraints: ## resolve the versions of all environments anew
 		--custom-compile-command 'make constraints' constraints/training.in -o constraints/training.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--custom-compile-command 'make constraints' constraints/benchmarks.in -o constraints/benchmarks.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+		--generate-hashes --only-binary :all: --no-emit-index-url --no-emit-find-links --constraint constraints/orchestrator.txt \
+		--custom-compile-command 'make constraints' constraints/spark.in -o constraints/spark.txt
 
 python:
 	@command -v $(PYTHON) >/dev/null || { echo "doctor: Python is not installed. Mend: install Python 3.11" \

@@ -16,13 +16,13 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.extraction_scoring import Filing, Score, read_filings, score
+from benchmarks.peers import peers_interpreter
 from benchmarks.subcaptions import compare, read_labels
-from tools import bootstrap
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL_PROGRAM = ROOT / "benchmarks" / "extraction_tools.py"
@@ -124,22 +124,6 @@ def run(filings: Sequence[Filing], peers: Sequence[str]) -> dict[str, list[Resul
     finally:
         for tool in tools:
             tool.close()
-
-
-def peers_interpreter() -> Path:
-    """The interpreter of the peers' environment, which is built where it is not current."""
-    constraints = ROOT / "constraints" / "benchmarks.txt"
-    orchestrator = bootstrap.environments(ROOT)["orchestrator"]
-    peers = replace(
-        orchestrator,
-        name="benchmark",
-        folder=ROOT / ".cache" / "benchmark-venv",
-        constraints=constraints,
-        inputs=(constraints,),
-        holds_project=False,
-    )
-    bootstrap.build(peers, orchestrator, ROOT)
-    return peers.python
 
 
 def report(part: str, results: Sequence[Result], *, verbose: bool) -> None:

@@ -1,4 +1,7 @@
-"""The command line: `govtune demo | fetch | trace | audit | access | promote | extract | up | down | status`."""
+"""The command line: `govtune demo | fetch | trace | dataset | audit | access | package | promote | extract`.
+
+`up`, `down` and `status` are the local cloud's.
+"""
 
 import argparse
 import json
@@ -14,6 +17,7 @@ from govtune_assets.settings import Settings
 
 if TYPE_CHECKING:
     from govtune_assets.access.command import Outcome
+    from unitydoor.catalog import Catalog
 
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C ended, as shells count it."""
@@ -43,15 +47,17 @@ def _mendable(error: Exception) -> bool:
 
     from govtune_assets.access.differences import NotApplied
     from govtune_assets.audit.objects import AuditUnreadable
+    from govtune_assets.dataset import NoSuchVersion
     from govtune_assets.demo import DemoFailed
     from govtune_assets.edgar import EdgarError
+    from govtune_assets.spark_package import NotPackaged
     from govtune_assets.trace import NotTraceable
     from unitydoor.privileges import Refused
     from unitydoor.secrets import SecretUnusable
     from unitydoor.transport import CatalogError
 
-    own = (AuditUnreadable, DemoFailed, EdgarError, NotApplied, NotTraceable, Refused, SecretUnusable, CatalogError)
-    known = (*own, DatabricksError, ValueError, OSError)
+    commands = (AuditUnreadable, DemoFailed, EdgarError, NoSuchVersion, NotApplied, NotPackaged, NotTraceable)
+    known = (*commands, Refused, SecretUnusable, CatalogError, DatabricksError, ValueError, OSError)
     return isinstance(error, known)
 
 
@@ -72,11 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("example_id")
     trace.set_defaults(run=_trace)
 
+    _add_dataset(commands.add_parser("dataset", help="show the training set's versions, their changes and examples"))
+
     audit = commands.add_parser("audit", help="list the objects of table data that a run read, and by which grant")
     audit.add_argument("--run", required=True, metavar="RUN", dest="run_id", help="id of a Dagster run")
     audit.set_defaults(run=_audit)
 
     _add_access(commands.add_parser("access", help="compare declared grants with the catalog's; explain a refusal"))
+
+    package = commands.add_parser(
+        "package", help="pack and upload the Spark jobs' Python environment and jars; print the settings that use them"
+    )
+    package.set_defaults(run=_package)
 
     promote = commands.add_parser("promote", help="point the alias `champion` at a model version")
     promote.add_argument("model", help="full name, catalog.schema.model")
@@ -98,6 +111,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     return run_demo(arguments.years.split(","), arguments.configuration)
 
 
+def _package(_: argparse.Namespace) -> int:
+    from govtune_assets import spark_package
+    from govtune_assets.resources.aws import AwsResource
+
+    settings = Settings()
+    s3 = AwsResource(region=settings.region).client("s3")
+    print("\n".join(spark_package.package(s3, settings.work_bucket).settings()))
+    return 0
+
+
 def _fetch(arguments: argparse.Namespace) -> int:
     from govtune_assets.fetch import run_fetch
     from govtune_assets.resources.edgar import EdgarResource
@@ -110,13 +133,83 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _trace(arguments: argparse.Namespace) -> int:
-    from govtune_assets.resources.aws import AwsResource
-    from govtune_assets.resources.unity_catalog import UnityCatalogResource
     from govtune_assets.trace import trace
 
     settings = Settings()
-    catalog = UnityCatalogResource.from_settings(settings, AwsResource(region=settings.region))
-    print("\n".join(trace(catalog.door("auditor"), settings, arguments.example_id).lines()))
+    print("\n".join(trace(_auditor(settings), settings, arguments.example_id).lines()))
+    return 0
+
+
+def _auditor(settings: Settings) -> "Catalog":
+    """The one door, entered as the auditor."""
+    from govtune_assets.resources.aws import AwsResource
+    from govtune_assets.resources.unity_catalog import UnityCatalogResource
+
+    return UnityCatalogResource.from_settings(settings, AwsResource(region=settings.region)).door("auditor")
+
+
+def _add_dataset(dataset: argparse.ArgumentParser) -> None:
+    verbs = dataset.add_subparsers(required=True, metavar="VERB")
+    show = verbs.add_parser("show", help="list the versions, and one of them in full")
+    show.add_argument("version", nargs="?", type=int, help="number of a version; default: the newest")
+    show.set_defaults(run=_dataset_show)
+    diff = verbs.add_parser("diff", help="count and name added, removed and edited examples; default: of the newest")
+    diff.add_argument("before", nargs="?", type=int, help="number of a version")
+    diff.add_argument("after", nargs="?", type=int, help="number of a version")
+    diff.set_defaults(run=_dataset_diff)
+    sample = verbs.add_parser("sample", help="print examples with their texts")
+    sample.add_argument("--version", type=int, help="number of a version; default: the newest")
+    sample.add_argument("--task", help="T1, T2, …; default: each")
+    sample.add_argument("--split", default="train", help="train, validation, test_company, test_year, …")
+    sample.add_argument("--rows", type=_positive, default=2, help="examples of each task (2)")
+    sample.set_defaults(run=_dataset_sample)
+    card = verbs.add_parser("card", help="write the data card of a version, in Markdown")
+    card.add_argument("--version", type=int, help="number of a version; default: the newest")
+    card.add_argument("--output", type=Path, help="file to write; default: the terminal")
+    card.set_defaults(run=_dataset_card)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
+def _dataset_show(arguments: argparse.Namespace) -> int:
+    from govtune_assets import dataset_command
+
+    settings = Settings()
+    print("\n".join(dataset_command.show(_auditor(settings), settings, arguments.version)))
+    return 0
+
+
+def _dataset_diff(arguments: argparse.Namespace) -> int:
+    from govtune_assets import dataset_command
+
+    settings = Settings()
+    print("\n".join(dataset_command.diff(_auditor(settings), settings, arguments.before, arguments.after)))
+    return 0
+
+
+def _dataset_sample(arguments: argparse.Namespace) -> int:
+    from govtune_assets import dataset_command
+
+    settings = Settings()
+    wanted = {"task": arguments.task, "split": arguments.split, "rows": arguments.rows}
+    print("\n".join(dataset_command.examples(_auditor(settings), settings, arguments.version, **wanted)))
+    return 0
+
+
+def _dataset_card(arguments: argparse.Namespace) -> int:
+    from govtune_assets import dataset_command
+
+    settings = Settings()
+    text = dataset_command.card(_auditor(settings), settings, arguments.version)
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
     return 0
 
 

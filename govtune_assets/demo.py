@@ -92,7 +92,9 @@ class Demo:
 
     def _materialize(self, key: dg.AssetKey, year: str | None) -> None:
         self._say(f"{_title(key, year)}: materializing …")
-        self._run(dg.AssetSelection.assets(key), key, year)
+        # What one step makes together, such as the snapshot and its version, is materialized together.
+        together = self._definitions.resolve_asset_graph().get(key).execution_set_asset_keys
+        self._run(dg.AssetSelection.assets(*together), key, year)
 
     def gates(self) -> tuple[int, int]:
         """Newest finished evaluation of every check and partition: how many passed, of how many."""

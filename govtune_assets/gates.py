@@ -26,9 +26,24 @@ RAW_GATES = tuple(
     dg.AssetCheckKey(RAW_TABLE, name) for name in ("accession_numbers_unique", "fiscal_year_in_partition")
 )
 EXAMPLES_GATES = tuple(
-    dg.AssetCheckKey(EXAMPLES, name) for name in ("minimum_examples", "no_pii_left", "duplicate_share")
+    dg.AssetCheckKey(EXAMPLES, name)
+    for name in ("minimum_examples", "no_pii_left", "duplicate_share", "companies_covered")
 )
-SNAPSHOT_GATES = tuple(dg.AssetCheckKey(SNAPSHOT, name) for name in ("splits_filled", "snapshot_has_no_pii"))
+SNAPSHOT_GATES = tuple(
+    dg.AssetCheckKey(SNAPSHOT, name)
+    for name in (
+        "splits_filled",
+        "snapshot_has_no_pii",
+        "no_leakage",
+        "enough_examples_by_task",
+        "tokens_within_limit",
+        "near_duplicate_share",
+        "labels_balanced",
+        "lengths_alike",
+        "snapshot_companies_covered",
+        "label_mix_steady",
+    )
+)
 
 
 def adapter_gates(configuration: str) -> tuple[dg.AssetCheckKey, ...]:

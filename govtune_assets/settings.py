@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from govtune_assets import fiscal_years
+from govtune_assets.thresholds import DataThresholds
 from train.config import CONFIGS
 
 CsvTuple = Annotated[tuple[str, ...], NoDecode]
@@ -57,6 +58,11 @@ class Settings(BaseSettings):
         description="Sizes of the Spark job.",
     )
     spark_jars: CsvTuple = Field((), description="S3 addresses of jars that the EMR release lacks.")
+    spark_environment: str = Field(
+        "",
+        description="S3 address of the packed Python environment of Spark jobs, as `govtune package` prints it; empty: "
+        "the interpreter that the platform gives them, as on the local cloud.",
+    )
     spark_timeout_minutes: int = Field(120, ge=1, description="Execution timeout of a Spark job.")
 
     sagemaker_role_arn: str = Field("", description="Execution role of training jobs; no rights on tables.")
@@ -120,9 +126,21 @@ class Settings(BaseSettings):
     minimum_coverage: float = Field(
         0.98, ge=0, le=1, description="Least share of the 10-Ks listed for a fiscal year that must be extracted."
     )
-    minimum_examples: int = Field(100, ge=1, description="Least number of examples of a fiscal year.")
-    maximum_duplicate_share: float = Field(
-        0.5, ge=0, le=1, description="Largest share of exact duplicates among a year's examples."
+    data_thresholds: DataThresholds = Field(
+        DataThresholds(), description="JSON object of the thresholds below that differ from their defaults."
+    )
+    dataset_description: str = Field(
+        "Risk factors of 10-K and 10-Q filings as instruction examples; every label is the issuer's own.",
+        description="What the training data is, in words: it stands in each version's manifest.",
+    )
+    benchmark_filings: CsvTuple = Field(
+        (),
+        description="Accession numbers of filings that must never train, beside those of spark/benchmark_filings.txt.",
+    )
+    openlineage_url: str = Field(
+        "",
+        description="Where Spark jobs send OpenLineage events: an http(s) address, or file:///PATH on the driver's "
+        "machine; empty: nowhere.",
     )
     minimum_rouge_gain: float = Field(
         0.0, ge=-1, le=1, description="ROUGE-L by which the tuned model must exceed its base."
@@ -136,6 +154,7 @@ class Settings(BaseSettings):
         "training_configurations",
         "universe",
         "snapshot_years",
+        "benchmark_filings",
         mode="before",
     )
     @classmethod

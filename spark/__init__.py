@@ -6,8 +6,8 @@ root. Both lie under `code/spark/<digest>/` of the work bucket, the digest being
 also the assets' code version.
 
 What the platform brings: Spark 4.0 with Python 3.11, boto3 and `dagster_pipes`, S3A as `fs.s3.impl`, and on the
-class path Delta and `unitycatalog-hadoop` (`constraints/jars.lock`; docs/decisions/spark-jars.md). Neither
-pandas nor pyarrow is needed: rows go through built-in Spark functions and one plain Python UDF.
+class path Delta and `unitycatalog-hadoop` (`constraints/jars.lock`; docs/decisions/spark-jars.md). What Python lacks
+there comes packed (`constraints/spark.in`, `govtune package`).
 
 How it is laid out: `jobs/` reads and writes; `examples` and `snapshot` are functions from DataFrame to DataFrame;
 `cleaning`, `pii`, `templates` and `split` are plain Python that needs no Spark. Nothing here imports Dagster, the

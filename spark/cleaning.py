@@ -10,18 +10,48 @@ import re
 import unicodedata
 from enum import StrEnum
 
-CLEANER_VERSION = "cleaner-1"
+from spark.vocabulary import words as words_of
+
+CLEANER_VERSION = "cleaner-2"
 
 MIN_BODY_WORDS = 30
 """Under it a body seldom says more than its subcaption."""
-MAX_BODY_WORDS = 1500
-"""Over it several risk factors usually run into one, their subcaptions not having been recognised."""
+MAX_BODY_WORDS = 5000
+"""Over it several risk factors run into one, their subcaptions not having been recognised: the longest of the recorded
+filings' 1,066 has 3,959. What is shorter and does not fit a model is cut (`spark.cut`), not left out."""
+LEAST_HEADING_WORDS = 4
+"""Words of a group heading from which on it is a heading wherever it stands; a shorter one is also plain prose."""
 MIN_SUBCAPTION_WORDS = 3
 MAX_SUBCAPTION_WORDS = 80
 
+MAX_NUMBER_SHARE = 0.25
+"""Share of figures among a body's words over which it is a table's remains; the recorded filings' stay under 0.12."""
+MIN_FUNCTION_WORD_SHARE = 0.15
+"""Share of English function words under which a body is no English prose; the recorded filings' lie over 0.2."""
+MAX_REPEATED_SHARE = 0.3
+"""Share of a body's words in lines that stood in it before, over which something was taken over twice."""
+MIN_ROW_CELLS = 3
+"""Words of a line from which on, most of them being figures, it is a row of a table."""
+MAX_ROW_TEXT_SHARE = 0.4
+"""Share of a table row's words that may be no figures: its label."""
+
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
-_FURNITURE = re.compile(r"(?:page\s+)?[-–—]?\s*\d{1,4}\s*[-–—]?|table of contents|\(continued\)", re.IGNORECASE)  # noqa: RUF001
+_FURNITURE = re.compile(
+    r"(?:page\s+)?[-\u2013\u2014(]?\s*(?:[a-z]-)?\d{1,4}\s*[-\u2013\u2014)]?(?:\s+of\s+\d{1,4})?|[-\u2013\u2014]?\s*[ivx]{1,5}\s*[-\u2013\u2014]?"
+    r"|(?:\d{1,4}\s+)?(?:(?:back|return)\s+to\s+)?(?:the\s+)?table\s+of\s+contents(?:\s+\d{1,4})?|\(continued\)|[\u2022\u00b7\u25aa\u25cf\u25e6*|_=-]+"
+    r"|(?:part\s+i\s*[,.|-]?\s*)?item\s+1a\s*[.:]?(?:\s*[-\u2013\u2014]?\s*risk\s+factors\.?)?(?:\s*\(?continued\)?)?"
+    r"|(?:[^.!?\n|]{0,60}\|\s*)?(?:20\d\d\s+)?(?:annual\s+report\s+on\s+)?form\s+10-[kq](?:/a)?(?:\s*\|?\s*(?:page\s*)?\d{1,4})?",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(r"[$€£(+\u2212\u2013\u2014-]*(?:\d[\d,.]*)?[%)x*\u2013\u2014-]*|[$€£]|n/?a|nm", re.IGNORECASE)
+_FUNCTION_WORDS = words_of(
+    """
+    a an and any are as at be been but by can could do for from had has have if in is it its may might more not of on
+    or other our so such than that the their them these they this those to under upon us was we were which will with
+    would you your
+    """
+)
 _SENTENCE_END = re.compile(r"[.!?:;][\"')\]]*$")
 _WORD = re.compile(r"\w+")
 
@@ -42,7 +72,9 @@ _REPLACED = str.maketrans(
         "\ufb02": "fl",
         "\ufb03": "ffi",
         "\ufb04": "ffl",
+        "\u2212": "-",
         "\r": "\n",
+        "\u0085": "\n",
         "\u2028": "\n",
         "\u2029": "\n",
         "\v": "\n",
@@ -64,10 +96,14 @@ class Reason(StrEnum):
     BODY_TOO_LONG = "body_too_long"
     NOT_A_SENTENCE = "not_a_sentence"
     SUBCAPTION_IN_BODY = "subcaption_in_body"
+    GROUP_IN_BODY = "group_in_body"
+    MOSTLY_NUMBERS = "mostly_numbers"
+    NOT_ENGLISH = "not_english"
+    REPEATED_LINES = "repeated_lines"
 
 
 def clean(text: str) -> str:
-    """Return the text in NFC with plain quotes, hyphens and spaces, without page furniture.
+    """Return the text in NFC with plain quotes, hyphens and spaces, without page furniture and rows of tables.
 
     NFC and not NFKC: the latter turns superscripts and fractions into digits and so changes figures. Characters
     of control and format (zero-width ones too) go. Lines stay lines; runs of blank ones become one. Cleaning
@@ -76,13 +112,22 @@ def clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_REPLACED))
     text = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Co"))
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
-    kept = "\n".join(line for line in lines if not _FURNITURE.fullmatch(line))
+    kept = "\n".join(line for line in lines if not (_FURNITURE.fullmatch(line) or _is_table_row(line)))
     return _BLANK_LINES.sub("\n\n", kept).strip()
 
 
 def clean_line(text: str) -> str:
     """Return the text cleaned and on one line, as a subcaption is."""
     return " ".join(clean(text).split())
+
+
+def _is_table_row(line: str) -> bool:
+    """Whether figures make up most of the line's words, as where a table lost its columns; no line of prose does."""
+    cells = line.replace("|", " ").split()
+    if len(cells) < MIN_ROW_CELLS:
+        return False
+    figures = sum(_FIGURE.fullmatch(cell) is not None for cell in cells)
+    return figures >= 2 and len(cells) - figures <= MAX_ROW_TEXT_SHARE * len(cells)  # noqa: PLR2004
 
 
 def words(text: str) -> int:
@@ -95,9 +140,14 @@ def normalised(text: str) -> str:
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
-def reason_to_drop(body: str, subcaption: str) -> Reason | None:
-    """Say why this pair, already cleaned, is no example; None when it is one. The first reason found counts."""
+def reason_to_drop(body: str, subcaption: str, group: str = "") -> Reason | None:
+    """Say why this pair, already cleaned, is no example; None when it is one. The first reason found counts.
+
+    `group` is the group heading over it, empty where there is none. Body and prompt must hold neither heading, as the
+    model would only have to copy it.
+    """
     body_words, subcaption_words = words(body), words(subcaption)
+    lines = [normalised(line) for line in body.split("\n")]
     if not subcaption_words:
         return Reason.NO_SUBCAPTION
     checks = (
@@ -106,6 +156,42 @@ def reason_to_drop(body: str, subcaption: str) -> Reason | None:
         (body_words < MIN_BODY_WORDS, Reason.BODY_TOO_SHORT),
         (body_words > MAX_BODY_WORDS, Reason.BODY_TOO_LONG),
         (not _SENTENCE_END.search(body), Reason.NOT_A_SENTENCE),
-        (f" {normalised(subcaption)} " in f" {normalised(body)} ", Reason.SUBCAPTION_IN_BODY),
+        (_holds(lines, normalised(subcaption)), Reason.SUBCAPTION_IN_BODY),
+        (_holds_heading(lines, normalised(group)), Reason.GROUP_IN_BODY),
+        (_number_share(body) > MAX_NUMBER_SHARE, Reason.MOSTLY_NUMBERS),
+        (_function_word_share(body) < MIN_FUNCTION_WORD_SHARE, Reason.NOT_ENGLISH),
+        (_repeated_share(lines) > MAX_REPEATED_SHARE, Reason.REPEATED_LINES),
     )
     return next((reason for failed, reason in checks if failed), None)
+
+
+def _number_share(body: str) -> float:
+    cells = body.split()
+    return sum(any(char.isdigit() for char in cell) for cell in cells) / max(1, len(cells))
+
+
+def _function_word_share(body: str) -> float:
+    found = [word.lower() for word in _WORD.findall(body)]
+    return sum(word in _FUNCTION_WORDS for word in found) / max(1, len(found))
+
+
+def _repeated_share(lines: list[str]) -> float:
+    """Share of the words that stand in lines which stood before; lines are normalised."""
+    seen, total, repeated = set(), 0, 0
+    for line in lines:
+        total += words(line)
+        repeated += words(line) if line in seen else 0
+        seen.add(line)
+    return repeated / max(1, total)
+
+
+def _holds(lines: list[str], heading: str) -> bool:
+    """Whether a heading's words stand one after another in the body; all of them normalised."""
+    return f" {heading} " in f" {' '.join(line for line in lines if line)} "
+
+
+def _holds_heading(lines: list[str], group: str) -> bool:
+    """Whether a line of the body is the group heading, or the body holds it and it is too long to be prose."""
+    if not group:
+        return False
+    return group in lines or (words(group) >= LEAST_HEADING_WORDS and _holds(lines, group))

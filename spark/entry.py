@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from dagster_pipes import PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
 
-from spark import extras
+from spark import extras, openlineage
 from spark.credentials import refused_renewal
 from spark.errors import JobError
 from spark.jobs import examples, snapshot
@@ -49,9 +49,26 @@ def run_job(parameters: Mapping[str, Any]) -> Report:
     session = open_session(f"govtune-{name}")
     try:
         catalog = Catalog(host, credentials, transport=link)
-        return JOBS[name](GovernedTables(session, catalog, credentials, host, run_id=run_id), parameters)
+        return with_events(JOBS[name], GovernedTables(session, catalog, credentials, host, run_id=run_id), parameters)
     finally:
         session.stop()
+
+
+def with_events(
+    job: Callable[[GovernedTables, Mapping[str, Any]], Report], tables: GovernedTables, parameters: Mapping[str, Any]
+) -> Report:
+    """Run the job; where an address for lineage events is configured, send them and report what became of them."""
+    url = openlineage.address(parameters)
+    if url is None:
+        return job(tables, parameters)
+    events = openlineage.Events(url, parameters)
+    events.started()
+    try:
+        made = job(tables, parameters)
+    except Exception as error:
+        events.failed(describe(error))
+        raise
+    return Report({**made.metadata, "openlineage": events.completed(made)}, made.data_version)
 
 
 def describe(error: BaseException) -> str:
@@ -77,7 +94,9 @@ def report(pipes: PipesContext) -> None:
         name: {"type": "json", "raw_value": value} if isinstance(value, Mapping | list) else value
         for name, value in result.metadata.items()
     }
-    pipes.report_asset_materialization(metadata=metadata, data_version=result.data_version)
+    # A step of several assets has to be told which one this is; its other assets are made of the same report.
+    asset = extras.text(pipes.extras, "asset_key") if "asset_key" in pipes.extras else None
+    pipes.report_asset_materialization(metadata=metadata, data_version=result.data_version, asset_key=asset)
 
 
 def main() -> int:

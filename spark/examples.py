@@ -1,21 +1,34 @@
 """From raw risk factors to instruction pairs: DataFrame to DataFrame, no reading or writing.
 
-Stages: `candidates` (one row a risk factor), `refined` (cleaned, scrubbed, each with the reason for which it is
-left out, if any), `as_examples` (rendered), `without_duplicates`. Their counts add up: candidates are the dropped
-by reason, the duplicates, and the examples.
+Stages: `candidates` (one row a risk factor, with its labels), `refined` (cleaned, scrubbed, cut, each with the reason
+for which it is left out, if any), `asked` (those that stay, once for each task, with the reason for which it has no
+label, if any), `as_examples` (rendered), `without_duplicates`, `thinned` (the mix of tasks). Their counts add up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
-from pyspark.sql.types import IntegerType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 
-from spark import schemas
-from spark.cleaning import CLEANER_VERSION, Reason, clean, clean_line, normalised, reason_to_drop
+from spark import mix, schemas
+from spark.cleaning import (
+    CLEANER_VERSION,
+    MIN_BODY_WORDS,
+    Reason,
+    clean,
+    clean_line,
+    normalised,
+    reason_to_drop,
+    words,
+)
+from spark.cut import cut
 from spark.digests import row_digest
+from spark.labels import LABELLED, labels
 from spark.pii import scrub
-from spark.templates import Template
+from spark.templates import BODY_WORDS, TEMPLATES
 from unitydoor.merkle import row_digest as digest_of
 
 IDENTITY = (
@@ -37,47 +50,79 @@ _REFINED = StructType(
     [
         StructField("body", StringType()),
         StructField("completion", StringType()),
+        StructField("heading", StringType()),
         StructField("reason", StringType()),
         StructField("pii_removed", IntegerType()),
+        StructField("cut_words", IntegerType()),
         StructField("duplicate_key", StringType()),
     ]
 )
+_LABELS = ArrayType(
+    StructType([StructField(name, StringType()) for task in LABELLED for name in (f"label_{task}", f"reason_{task}")])
+)
+_LABEL_COLUMNS = tuple(_LABELS.elementType.names)
+_HASH_BITS = 48  # of the digest by which the mix is drawn: what a double holds exactly
+
+
+def label_columns(
+    groups: list[str | None] | None, subcaptions: list[str | None] | None, summary: str | None
+) -> list[tuple[str | None, ...]] | None:
+    """Return for each risk factor of one filing its label and the reason for having none, task by task."""
+    if groups is None or subcaptions is None:
+        return None
+    found = labels(groups, subcaptions, summary)
+    # Spark takes a string, and no enumeration that is one.
+    return [
+        tuple(text for label in factor for text in (label.value, label.reason and label.reason.value))
+        for factor in found
+    ]
 
 
 def candidates(filings: DataFrame) -> DataFrame:
     """Return one row for each risk factor, and one for each filing that has none (its index is null)."""
     place = ("cik", "ticker", "form_type", "fiscal_year", "fiscal_quarter", "accession_number", "filing_date")
-    exploded = filings.select(
-        *place, "source_url", "status", F.posexplode_outer("risk_factors").alias("risk_factor_index", "factor")
+    labelled = F.udf(label_columns, _LABELS)("risk_factors.group", "risk_factors.subcaption", "summary")
+    exploded = filings.withColumn("labels", labelled).select(
+        *place,
+        "source_url",
+        "status",
+        F.posexplode_outer(F.arrays_zip("risk_factors", "labels")).alias("risk_factor_index", "both"),
     )
     return exploded.select(
         *place,
         "source_url",
         "status",
         F.col("risk_factor_index").cast("int"),
-        F.col("factor.subcaption").alias("subcaption"),
-        F.col("factor.body").alias("original_body"),
-        F.col("factor.start").cast("int").alias("char_start"),
-        F.col("factor.end").cast("int").alias("char_end"),
+        F.col("both.risk_factors.group").alias("group"),
+        F.col("both.risk_factors.subcaption").alias("subcaption"),
+        F.col("both.risk_factors.body").alias("original_body"),
+        F.col("both.risk_factors.start").cast("int").alias("char_start"),
+        F.col("both.risk_factors.end").cast("int").alias("char_end"),
+        *(F.col(f"both.labels.{name}").alias(name) for name in _LABEL_COLUMNS),
     )
 
 
-def refine(body: str | None, subcaption: str | None) -> tuple[str, str, str | None, int, str]:
-    """Clean and scrub one pair.
+def refine(
+    body: str | None, subcaption: str | None, group: str | None
+) -> tuple[str, str, str, str | None, int, int, str]:
+    """Clean, scrub and cut one risk factor.
 
-    Returns body, completion, reason to leave it out (or None), spans of personal data removed, and the digest
-    that equal bodies share.
+    Returns body, completion (the subcaption), group heading, reason to leave it out (or None), spans of personal data
+    removed, words cut off the body, and the digest that equal bodies share.
     """
     cleaned = scrub(clean(body or ""))
-    completion = scrub(clean_line(subcaption or ""))
-    reason = reason_to_drop(cleaned.text, completion.text)
+    completion, heading = scrub(clean_line(subcaption or "")), clean_line(group or "")
+    reason = reason_to_drop(cleaned.text, completion.text, heading)
+    kept, cut_words = cut(cleaned.text, BODY_WORDS)
+    if reason is None and words(kept) < MIN_BODY_WORDS:
+        reason = Reason.BODY_TOO_LONG
     removed = cleaned.removed.total() + completion.removed.total()
     key = digest_of([normalised(cleaned.text)]).hex()
-    return cleaned.text, completion.text, reason.value if reason else None, removed, key
+    return kept, completion.text, heading, reason.value if reason else None, removed, cut_words, key
 
 
 def refined(rows: DataFrame) -> DataFrame:
-    """Return the candidates with body, completion, pii_removed, duplicate_key and the reason to drop, if any."""
+    """Return the candidates with what `refine` makes of them, and the reason to drop, if any."""
     udf = F.udf(refine, _REFINED)
     # An amendment repeats the report that it amends: its risk factors would count twice.
     of_filing = (
@@ -85,32 +130,48 @@ def refined(rows: DataFrame) -> DataFrame:
         .when(F.col("status") != "full", F.lit(Reason.FILING_NOT_FULL.value))
         .when(F.col("risk_factor_index").isNull(), F.lit(Reason.NO_RISK_FACTORS.value))
     )
-    return rows.withColumn("refined", udf("original_body", "subcaption")).select(
+    made = [name for name in _REFINED.names if name != "reason"]
+    return rows.withColumn("refined", udf("original_body", "subcaption", "group")).select(
         *rows.columns,
-        "refined.body",
-        "refined.completion",
-        "refined.pii_removed",
-        "refined.duplicate_key",
+        *(f"refined.{name}" for name in made),
         F.coalesce(of_filing, F.col("refined.reason")).alias("reason"),
     )
 
 
-def as_examples(rows: DataFrame, template: Template) -> DataFrame:
-    """Render the kept rows as the template's examples, in the table's columns plus those that order them."""
-    before, after = template.parts()
+def asked(rows: DataFrame) -> DataFrame:
+    """Return the kept rows once for each task, `completion` being the task's, and why there is none (`unlabelled`)."""
+    each = []
+    for task, template in TEMPLATES.items():
+        before, after = template.parts()
+        label, reason = (f"label_{task}", F.col(f"reason_{task}")) if task in LABELLED else ("completion", F.lit(None))
+        each.append(
+            F.struct(
+                F.lit(task).alias("task"),
+                F.lit(template.version).alias("template_version"),
+                F.lit(before).alias("before"),
+                F.lit(after).alias("after"),
+                F.col(label).alias("completion"),
+                reason.cast("string").alias("unlabelled"),
+            )
+        )
+    kept = rows.where(F.col("reason").isNull())
+    others = [name for name in rows.columns if name not in ("completion", *_LABEL_COLUMNS)]
+    return kept.select(*others, F.explode(F.array(*each)).alias("asked")).select(*others, "asked.*")
+
+
+def as_examples(rows: DataFrame) -> DataFrame:
+    """Render what was `asked` and has a label, in the table's columns plus those that order them."""
     rendered = (
-        rows.where(F.col("reason").isNull())
-        .withColumn("task", F.lit(template.task))
-        .withColumn("template_version", F.lit(template.version))
+        rows.where(F.col("unlabelled").isNull())
         .withColumn("cleaner_version", F.lit(CLEANER_VERSION))
-        .withColumn("prompt", F.concat(F.lit(before), F.col("body"), F.lit(after)))
+        .withColumn("prompt", F.concat("before", "body", "after"))
         .withColumn("body_sha256", F.sha2(F.col("original_body"), 256))
     )
     return rendered.withColumn("example_id", row_digest(IDENTITY))
 
 
 def without_duplicates(rows: DataFrame) -> DataFrame:
-    """Keep the earliest of the examples of a task with one body, and the columns of the table.
+    """Keep the earliest of the examples of a task with one body, in the table's columns and `duplicate_key`.
 
     Earliest by filing date, then by accession number and place in the filing, so that the same one is kept
     whatever the order of the rows.
@@ -120,7 +181,18 @@ def without_duplicates(rows: DataFrame) -> DataFrame:
     ]
     same = Window.partitionBy("task", "duplicate_key").orderBy(*order)
     kept = rows.withColumn("rank", F.row_number().over(same)).where("rank = 1")
-    return conform(kept, schemas.EXAMPLES)
+    return kept.select(*schemas.EXAMPLES.names, "duplicate_key")
+
+
+def thinned(rows: DataFrame, rates: Mapping[str, float]) -> DataFrame:
+    """Keep of each task the share that `rates` says, and the columns of the table.
+
+    The hash of task and body decides, so that copies of a body in other years stay or go together.
+    """
+    drawn = F.substring(F.sha2(F.concat_ws(":", F.lit(mix.SALT), "task", "duplicate_key"), 256), 1, _HASH_BITS // 4)
+    place = F.conv(drawn, 16, 10).cast("double") / float(2**_HASH_BITS)
+    rate = F.create_map(*(F.lit(item) for pair in rates.items() for item in pair))[F.col("task")]
+    return conform(rows.where(place < rate) if rates else rows, schemas.EXAMPLES)
 
 
 def conform(rows: DataFrame, schema: StructType) -> DataFrame:

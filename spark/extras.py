@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from spark.errors import JobError
+
+_ACCESSION = re.compile(r"[0-9]{10}-[0-9]{2}-[0-9]{6}")
 
 
 def text(extras: Mapping[str, Any], name: str) -> str:
@@ -37,6 +40,22 @@ def texts(extras: Mapping[str, Any], name: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(item, str) for pair in value.items() for item in pair):
         raise _bad(name, "an object of strings", value)
     return dict(value)
+
+
+def share(extras: Mapping[str, Any], name: str, *, default: float) -> float:
+    """Return a parameter that is a number from 0 to 1, or the default where it is not given. Raises JobError."""
+    value = extras.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise _bad(name, "a number from 0 to 1", value)
+    return float(value)
+
+
+def accession_numbers(extras: Mapping[str, Any], name: str) -> frozenset[str]:
+    """Return a parameter that is a list of EDGAR accession numbers, none where it is not given. Raises JobError."""
+    value = extras.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) and _ACCESSION.fullmatch(item) for item in value):
+        raise _bad(name, "a list of accession numbers like 0000320193-24-000123", value)
+    return frozenset(value)
 
 
 def _bad(name: str, expected: str, value: object) -> JobError:

@@ -1,17 +1,24 @@
-"""Personal data in text: found by pattern and checksum, replaced by typed placeholders. Plain Python, no Spark.
+"""Personal data in text: found by recognisers, replaced by typed placeholders; and a second, independent look.
 
-Two things stand here on purpose apart: `scrub`, with one regular expression a type, and `leftovers`, which looks
-at written text character by character with rules of its own, so that a mistake in a pattern is not repeated in
-the check of its result. Raise `cleaning.CLEANER_VERSION` when `scrub` changes.
+Two things stand here on purpose apart: `scrub`, through Presidio's recognisers and our own (`spark.recognisers`), and
+`leftovers`, which looks at written text character by character and word by word with rules of its own, so that a
+mistake in a recogniser is not repeated in the check of its result. Raise `cleaning.CLEANER_VERSION` when `scrub`
+changes.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from spark import signature_names, street_addresses
+from spark.vocabulary import words
+
+TYPES = ("EMAIL", "IBAN", "CARD", "SSN", "PHONE", "PERSON", "ADDRESS")
+"""In order of precedence: where two findings overlap, the earlier type takes the span."""
 IBAN_LENGTHS = range(15, 35)
 """Characters of an IBAN without spaces (ISO 13616: Norway's 15 to the maximum of 34)."""
 CARD_LENGTHS = range(13, 20)
@@ -47,56 +54,30 @@ def _is_card(text: str) -> bool:
     return len(digits) in CARD_LENGTHS and len(set(digits)) > 1 and luhn(digits)
 
 
-def _always(_: str) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class Recogniser:
-    """One type of personal data: the placeholder's name, a pattern, and a test of what the pattern found."""
-
-    type: str
-    pattern: re.Pattern[str]
-    accepts: Callable[[str], bool] = _always
-
-
-# In order of precedence: where two overlap, the earlier one takes the span.
-RECOGNISERS = (
-    Recogniser(
-        "EMAIL",
-        re.compile(r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", re.ASCII),
-    ),
-    Recogniser(
-        "IBAN",
-        re.compile(r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)\b", re.ASCII),
-        iban_checks,
-    ),
-    Recogniser(
-        "CARD",
-        re.compile(
-            r"(?<![\d.,$-])(?:[2-6]\d{12,18}|[2-6]\d{3}([ -])\d{4}\1\d{4}\1\d{1,7}|3[47]\d\d([ -])\d{6}\2\d{5})"
-            r"(?![ -]?\d|[.,]\d)",
-            re.ASCII,
-        ),
-        _is_card,
-    ),
-    Recogniser(
-        "SSN",
-        re.compile(
-            r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"
-            r"|(?<=SSN )\d{3} ?\d{2} ?\d{4}(?!\d)|(?<=SSN: )\d{3} ?\d{2} ?\d{4}(?!\d)",
-            re.ASCII,
-        ),
-    ),
-    Recogniser(
-        "PHONE",
-        re.compile(
-            r"(?<![\w.,+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?![\w-]|[.,]\d)"
-            r"|(?<![\w+])\+(?!1[ .-])[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)",
-            re.ASCII,
-        ),
-    ),
+_PHONE_SIGNS = r"[^\w\n]{0,5}"
+_MAYBE: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "EMAIL": lambda text: "@" in text,
+        "IBAN": re.compile(r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}").search,
+        "CARD": re.compile(r"\d(?:[ -]?\d){12}").search,
+        "SSN": re.compile(r"\d{3}[ .-]?\d{2}[ .-]?\d{4}").search,
+        "PHONE": re.compile(
+            rf"\d(?:{_PHONE_SIGNS}\d){{8}}|[+\uff0b]{_PHONE_SIGNS}\d(?:{_PHONE_SIGNS}\d){{5}}|[2-9]\d\d[ -]\d{{4}}"
+        ).search,
+        "PERSON": signature_names.likely,
+        "ADDRESS": street_addresses.likely,
+    }
 )
+"""A cheap test of each type that every text with a finding passes: most texts pass none and need no recogniser."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A span of personal data: its first character, the one after its last, and its type."""
+
+    start: int
+    end: int
+    type: str
 
 
 @dataclass(frozen=True)
@@ -107,25 +88,109 @@ class Scrubbed:
     removed: Counter[str]
 
 
+def likely(text: str) -> tuple[str, ...]:
+    """Return the types of which the text may hold a span; of the others it holds none."""
+    return tuple(kind for kind in TYPES if _MAYBE[kind](text))
+
+
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u202f", " ")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
+    | dict.fromkeys("\u2018\u2019", "'")
+    | dict.fromkeys("\u201c\u201d", '"')
+)
+"""Typography that the recognisers need not know, sign for sign, so that places stay."""
+
+
+def plain(text: str) -> str:
+    """The text as the recognisers read it: plain spaces, hyphens and quotation marks in the same places."""
+    return text.translate(_PLAIN)
+
+
+def find(text: str) -> list[Finding]:
+    """Return the personal data in the text, in order and without overlaps."""
+    text = plain(text)
+    types = likely(text)
+    return chosen(text, types) if types else []
+
+
+def chosen(text: str, types: tuple[str, ...]) -> list[Finding]:
+    """Run the recognisers of these types; of overlapping findings keep the surer type's, then the longer one."""
+    from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
+
+    found = [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
+    taken: list[Finding] = []
+    for one in sorted(found, key=lambda one: (TYPES.index(one.type), one.start - one.end, one.start)):
+        if all(one.end <= other.start or one.start >= other.end for other in taken):
+            taken.append(one)
+    return sorted(taken)
+
+
 def scrub(text: str) -> Scrubbed:
-    """Replace every span that a recogniser finds by its placeholder, such as `[EMAIL]`."""
-    taken: list[tuple[int, int, str]] = []
-    for recogniser in RECOGNISERS:
-        for match in recogniser.pattern.finditer(text):
-            start, end = match.span()
-            free = all(end <= other_start or start >= other_end for other_start, other_end, _ in taken)
-            if free and recogniser.accepts(match.group()):
-                taken.append((start, end, recogniser.type))
+    """Replace every span of personal data by its placeholder, such as `[EMAIL]`."""
+    found = find(text)
     parts, done = [], 0
-    for start, end, kind in sorted(taken):
-        parts += [text[done:start], f"[{kind}]"]
-        done = end
-    return Scrubbed("".join([*parts, text[done:]]), Counter(kind for _, _, kind in taken))
+    for one in found:
+        parts += [text[done : one.start], f"[{one.type}]"]
+        done = one.end
+    return Scrubbed("".join([*parts, text[done:]]), Counter(one.type for one in found))
 
 
 def leftovers(text: str) -> int:
     """Count spans in a written text that still look like personal data, by rules apart from the recognisers'."""
-    return _addresses_left(text) + sum(map(_number_is_personal, _number_runs(text))) + _ibans_left(text)
+    text = plain(text)
+    numbers = sum(_number_is_personal(run, before) for before, run in _number_runs(_without_cover_phones(text)))
+    return _addresses_left(text) + numbers + _ibans_left(text) + _signers_left(text) + _homes_left(text)
+
+
+def _without_cover_phones(text: str) -> str:
+    """The text less the lines of a cover page that hold the registrant's own telephone number, and its caption."""
+    lines = text.split("\n")
+    captions = {
+        place
+        for place, line in enumerate(lines)
+        if "telephone number" in line.lower() and ("registrant" in line.lower() or "area code" in line.lower())
+    }
+    above = {place - 1 for place in captions if not any(char.isdigit() for char in lines[place])}
+    return "\n".join("" if place in captions | above else line for place, line in enumerate(lines))
+
+
+_FIRM = frozenset({"llp", "llc", "pc", "inc", "lp", "ltd", "corp", "company", "co", "&", "plc"})
+_STREET_ENDS = words(
+    "street st avenue ave road rd drive dr lane ln boulevard blvd court ct place pl way terrace circle crescent"
+)
+_DWELLS = frozenset({"resides", "residing", "resided", "lives", "living", "residence"})
+_NUMBER_TO_STREET, _VERB_TO_NUMBER = 5, 5
+"""Words between a house number and its street's kind, and between the word of dwelling and the number, at most."""
+
+
+def _bare(word: str) -> str:
+    return word.strip(".,;:()\"'").replace(".", "").lower()
+
+
+def _signers_left(text: str) -> int:
+    """Lines on which a word with a capital, which no firm's sign follows, stands after /s/."""
+    count = 0
+    for line in text.split("\n"):
+        _, mark, rest = line.partition("/s/") if "/s/" in line else line.partition("/S/")
+        words = rest.replace("_", " ").split()
+        count += bool(
+            mark and words and words[0][:1].isupper() and not _FIRM & set(map(_bare, words)) and len(words) > 1
+        )
+    return count
+
+
+def _homes_left(text: str) -> int:
+    """Words of dwelling with a house number and a kind of street behind them."""
+    words = text.split()
+    count = 0
+    for place, word in enumerate(words):
+        if _bare(word) in _DWELLS or (_bare(word) == "address" and place and _bare(words[place - 1]) == "home"):
+            near = words[place + 1 : place + 1 + _VERB_TO_NUMBER]
+            number = next((at for at, one in enumerate(near, place + 1) if one[:1].isdigit()), None)
+            behind = words[number + 1 : number + 1 + _NUMBER_TO_STREET] if number is not None else []
+            count += any(_bare(one) in _STREET_ENDS and one[:1].isupper() for one in behind)
+    return count
 
 
 def _addresses_left(text: str) -> int:
@@ -137,19 +202,39 @@ def _addresses_left(text: str) -> int:
     return count
 
 
-def _number_runs(text: str) -> Iterator[str]:
-    """Maximal runs of digits with single separators of phone, card and social security numbers between them."""
-    run = ""
-    for char in [*text, "\n"]:
+def _number_runs(text: str) -> Iterator[tuple[str, str]]:
+    """Maximal runs of digits with single separators of phone, card and social security numbers between them.
+
+    Each comes with the words before it. A run that a letter ends is part of a code and left out.
+    """
+    run, start = "", 0
+    for place, char in enumerate([*text, "\n"]):
         if (char.isascii() and char.isdigit()) or (char in " -.()+" and not run.endswith((" ", "--"))):
+            start = start if run else place
             run += char
         else:
-            if run:
-                yield run.strip(" -.")
+            code = char.isalpha() and not run.endswith(" ")
+            if any(digit.isdigit() for digit in run) and not code:
+                yield text[max(0, start - _WORDS_BEFORE) : start], run.strip(" -.")
             run = ""
 
 
-def _number_is_personal(run: str) -> bool:
+_WORDS_BEFORE = 40
+"""Characters before a number in which its name stands."""
+_PERSONS_NUMBERS = ("social", "security", "ssn", "tel", "phone", "fax", "call", "mobile", "cell")
+
+
+def _named_otherwise(before: str) -> bool:
+    """Whether the last word is that of another number: "No.", "reference", or capitals such as ESN."""
+    last = (before.split() or [""])[-1].strip(":#.")
+    named = last.lower() in {"no", "nos", "reference", "ref", "account", "loan", "policy", "case"}
+    capitals = last.isupper() and last.isalpha() and len(last) > 2  # noqa: PLR2004
+    return (named or capitals) and not any(word in before.lower() for word in _PERSONS_NUMBERS)
+
+
+def _number_is_personal(run: str, before: str) -> bool:
+    if _named_otherwise(before) and not _is_card(run):
+        return False
     groups = [len(group) for group in re.split(r"\D+", run) if group]
     digits = _digits(run)
     if groups == [3, 2, 4] and run.count("-") == 2:  # noqa: PLR2004

@@ -13,7 +13,7 @@ def _column(name: str, kind: DataType, comment: str) -> StructField:
 
 _IDENTITY = (
     _column("example_id", TEXT, "SHA-256 of task, template version, body and place: the example's identity"),
-    _column("task", TEXT, "Task of the example; T1: from a risk factor's body to its subcaption"),
+    _column("task", TEXT, "T1: subcaption, T2: category, T3: generic or specific, T4: principal or not"),
     _column("prompt", TEXT, "What the model reads"),
     _column("completion", TEXT, "What the model is to write"),
 )
@@ -37,19 +37,24 @@ EXAMPLES = StructType(
         *_PLACE,
         _column("ticker", TEXT, "Ticker of the filer when it filed"),
         _column("fiscal_quarter", NUMBER, "1 to 3 for a 10-Q, null for a 10-K"),
-        _column("pii_removed", NUMBER, "Spans of personal data replaced by placeholders in prompt and completion"),
+        _column("pii_removed", NUMBER, "Spans of personal data replaced by placeholders in body and subcaption"),
+        _column("cut_words", NUMBER, "Words cut off the end of the body so that it fits a model; 0 for a whole body"),
     ]
 )
 EXAMPLES_COMMENT = (
-    "Instruction pairs from risk factors: cleaned, scrubbed of personal data, without exact duplicates in a fiscal "
-    "year. Each row names its filing, risk factor and character span."
+    "Instruction pairs of four tasks from risk factors: cleaned, scrubbed of personal data, long bodies cut, without "
+    "exact duplicates in a fiscal year. Each row names its filing, risk factor and character span."
 )
 
 SNAPSHOT = StructType(
     [
         *_IDENTITY,
-        _column("split", TEXT, "train, validation or test; a company stands in one split only"),
-        _column("cluster_id", TEXT, "Cluster of duplicates; a cluster stands in one split only"),
+        _column("split", TEXT, "train, validation, test_company, test_year or test_company_year (spark/split.py)"),
+        _column(
+            "cluster_id",
+            TEXT,
+            "Cluster of near-duplicate bodies: its smallest text's SHA-256, first digits; it stands in one split only",
+        ),
         *_PLACE,
     ]
 )

@@ -129,6 +129,24 @@ class GovernedTables:
             )
         return written
 
+    def stored(self, name: str, *, where: str) -> Written:
+        """The rows of a table of ours that `where` selects, as they stand."""
+        return self._written(name, where)
+
+    def put(self, name: str, path: str, text: str) -> str:
+        """Write a text object into the folder of a table of ours, over what is there; return its address."""
+        access = self._access(name, "READ_WRITE")
+        configuration = self._jvm().org.apache.hadoop.conf.Configuration(self.spark._jsc.hadoopConfiguration())
+        for key, value in access.options.items():
+            configuration.set(key, value)
+        target = self._jvm().org.apache.hadoop.fs.Path(f"{access.location.rstrip('/')}/{path}")
+        stream = target.getFileSystem(configuration).create(target, True)
+        try:
+            stream.write(bytearray(text.encode()))
+        finally:
+            stream.close()
+        return str(target.toString())
+
     def _written(self, name: str, where: str | None) -> Written:
         version = self.version(name, operation="READ_WRITE")
         rows = self.read(name, version=version, operation="READ_WRITE").where(where or "true")

@@ -1,10 +1,14 @@
 """The tasks' templates: what the model is asked, and what it should answer. Read and change them here.
 
 Every template has a version; a changed text takes a new one, since the version is part of an example's identity
-(`example_id`) and of every row. `{body}` stands for the risk factor's cleaned and scrubbed body.
+(`example_id`) and of every row. `{body}` stands for the risk factor's cleaned and scrubbed body, cut at a sentence end
+to BODY_WORDS. The model that trains puts its own chat format around prompt and completion where it has one
+(`train.data.encode`).
 
-The labels are the issuer's own: Regulation S-K, Item 105(a) asks that each risk factor stand under a subcaption
-that adequately describes the risk (17 CFR 229.105).
+The labels are the issuers' own. Regulation S-K, Item 105 (17 CFR 229.105) asks that risk factors stand under relevant
+headings (T2), each under a subcaption that adequately describes the risk (T1); that risks which could apply generically
+to any registrant stand at the end under the caption "General Risk Factors" (T3); and, where they exceed fifteen pages,
+that a summary of the principal risks precedes them (T4). docs/decisions/tasks.md says how each is read.
 """
 
 from __future__ import annotations
@@ -13,16 +17,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from spark.categories import CLASSES
+
 BODY = "{body}"
+
+BODY_WORDS = 400
+"""Most words of a body in a prompt. With its template, the longest completion and a chat format it fits into 768
+tokens, the least `max_length` of `train/configs`, at 1.35 tokens a word: 99 % of the recorded filings' risk factors
+need no more, by SmolLM2's tokenizer. A change takes new versions of all templates."""
+
+GENERIC, SPECIFIC = "generic", "specific"
+YES, NO = "yes", "no"
 
 
 @dataclass(frozen=True)
 class Template:
-    """One task: its name, version, and prompt with exactly one `{body}`."""
+    """One task: its name, version, prompt with exactly one `{body}`, and its possible completions.
+
+    Where `answers` is empty the completion is free text: T1's is the risk factor's subcaption.
+    """
 
     task: str
     version: str
     prompt: str
+    answers: tuple[str, ...] = ()
 
     def parts(self) -> tuple[str, str]:
         """The prompt's text before and after the body. Raises ValueError unless there is exactly one body."""
@@ -39,7 +57,7 @@ class Template:
 
 T1 = Template(
     task="T1",
-    version="t1-1",
+    version="t1-2",
     prompt=(
         "Below is the text of one risk factor from a company's filing with the SEC. "
         "Write the subcaption under which it stands: one sentence or phrase that describes the risk.\n\n"
@@ -48,4 +66,42 @@ T1 = Template(
     ),
 )
 
-TEMPLATES: Mapping[str, Template] = MappingProxyType({template.task: template for template in (T1,)})
+T2 = Template(
+    task="T2",
+    version="t2-1",
+    prompt=(
+        "Below is the text of one risk factor from a company's filing with the SEC. "
+        f"Name its category. The categories are: {'; '.join(CLASSES)}.\n\n"
+        "Risk factor:\n{body}\n\n"
+        "Category:"
+    ),
+    answers=CLASSES,
+)
+
+T3 = Template(
+    task="T3",
+    version="t3-1",
+    prompt=(
+        "Below is the text of one risk factor from a company's filing with the SEC. "
+        "Say whether it is generic, a risk that could apply to any company or any offering, or specific to this "
+        f"company. Answer {GENERIC} or {SPECIFIC}.\n\n"
+        "Risk factor:\n{body}\n\n"
+        "Answer:"
+    ),
+    answers=(GENERIC, SPECIFIC),
+)
+
+T4 = Template(
+    task="T4",
+    version="t4-1",
+    prompt=(
+        "Below is the text of one risk factor from a company's filing with the SEC. "
+        "Say whether it is one of the principal risks, which the company names in the summary of its risk factors."
+        f" Answer {YES} or {NO}.\n\n"
+        "Risk factor:\n{body}\n\n"
+        "Answer:"
+    ),
+    answers=(YES, NO),
+)
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType({template.task: template for template in (T1, T2, T3, T4)})

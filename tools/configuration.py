@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from govtune_assets.settings import Settings
+from govtune_assets.thresholds import DataThresholds
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 
@@ -19,6 +20,17 @@ AWS addresses and credentials are read by boto3 itself: `AWS_PROFILE`, `AWS_CONF
 principals' client ids and secrets are JSON objects `{"client_id": …, "client_secret": …}` in AWS Secrets Manager.
 
 | variable | default | what it is |
+|---|---|---|
+"""
+
+THRESHOLDS = """
+## Thresholds of the data
+
+`GOVTUNE_DATA_THRESHOLDS` is a JSON object such as `{"examples_style": 500}`; what it does not name keeps its default.
+Where the defaults come from: [data gates](decisions/data-gates.md). `make up` and `make demo` set lower ones for the
+fictional companies, which give some hundreds of examples only: a model trained on so few is a demonstration.
+
+| threshold | default | what it is |
 |---|---|---|
 """
 
@@ -63,12 +75,18 @@ def render() -> str:
         f"| `GOVTUNE_{name.upper()}` | {_default(field.default)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
-    return HEAD + "\n".join(rows) + "\n" + TAIL
+    thresholds = [
+        f"| `{name}` | {_default(field.default)} | {field.description} |"
+        for name, field in DataThresholds.model_fields.items()
+    ]
+    return HEAD + "\n".join(rows) + "\n" + THRESHOLDS + "\n".join(thresholds) + "\n" + TAIL
 
 
 def _default(value: object) -> str:
     if value is PydanticUndefined or value in ("", (), {}):
         return ""
+    if isinstance(value, DataThresholds):
+        return "see below"
     if isinstance(value, Path) and value.is_absolute():
         return f"`{value.relative_to(TARGET.parent.parent)}`"
     return f"`{value}`"

@@ -19,6 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 CONFIGS = Path(__file__).parent / "configs"
 """The configurations that ship with the payload."""
 
+FREE_TEXT = "T1"
+"""The task whose completion is a text. The others' is one of a few labels."""
+
 SLUG = r"^[a-z0-9](?:[a-z0-9.-]{0,46}[a-z0-9])?$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG)]
@@ -90,11 +93,13 @@ class ComputeSection(_Section):
 class DataSection(_Section):
     """Which rows of the snapshot are used, and what is done with those that do not fit."""
 
-    tasks: tuple[Literal["T1"], ...] = Field(
+    tasks: tuple[Literal["T1", "T2", "T3", "T4"], ...] = Field(
         default=("T1",),
         min_length=1,
         strict=False,
-        description="Tasks whose rows are used. T1: the body of a risk factor to its subcaption.",
+        description="Tasks whose rows are used; T1 is always one, since its ROUGE is what the model is judged by. From "
+        "the body of a risk factor, T1: its subcaption; T2: its category; T3: generic or specific; T4: whether it is "
+        "one of the principal risks.",
     )
     max_length: int = Field(
         ge=32, le=131072, description="Longest example in tokens: chat template, prompt and completion."
@@ -111,7 +116,15 @@ class DataSection(_Section):
         default=None, ge=1, description="Use at most so many training rows, chosen by a hash of their id."
     )
     max_validation_rows: int | None = Field(default=None, ge=1, description="The same for the validation rows.")
-    max_test_rows: int | None = Field(default=None, ge=1, description="The same for the rows that are generated.")
+    max_test_rows: int | None = Field(default=None, ge=1, description="The same for the rows of each test split.")
+
+    @model_validator(mode="after")
+    def _headlines_are_among_the_tasks(self) -> DataSection:
+        if FREE_TEXT not in self.tasks:
+            raise ValueError(f"tasks must have {FREE_TEXT}, it has {', '.join(self.tasks)}")
+        if len(set(self.tasks)) != len(self.tasks):
+            raise ValueError(f"tasks names a task twice: {', '.join(self.tasks)}")
+        return self
 
 
 class LoraSection(_Section):
@@ -159,7 +172,7 @@ class OptimizationSection(_Section):
 
 
 class EvaluationSection(_Section):
-    """Loss on the validation split, and greedy generation on the test split by base and tuned model."""
+    """Loss on the validation split, and greedy generation on the test splits by base and tuned model."""
 
     batch_size: int = Field(default=8, ge=1, le=1024, description="Examples generated at once.")
     max_new_tokens: int = Field(default=64, ge=1, le=4096, description="Longest generated completion, tokens.")

@@ -19,8 +19,11 @@ from train.config import DataSection
 from train.job import JobError
 from unitydoor.merkle import merkle_root, row_digest
 
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test_company", "test_year", "test_company_year"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+TEST_SPLITS: tuple[Split, ...] = ("test_company", "test_year", "test_company_year")
+"""Companies that do not train, the latest fiscal year of those that do, and both. The first always has rows; a snapshot
+of one fiscal year has none of the others."""
 
 COLUMNS = (
     "example_id",
@@ -207,12 +210,15 @@ def select(
 ) -> Selection:
     """Take up to `limit` rows of a split, in the order of a hash of seed and id, and turn them into tokens.
 
-    The hash makes the choice independent of the table's order, and nearly the same when rows come and go.
+    The hash makes the choice independent of the table's order, and nearly the same when rows come and go. Of a split
+    by year, which may be empty, nothing is taken then.
 
     Raises:
-        JobError: the split has no row, a row is too long and the configuration says fail, or too many are.
+        JobError: another split has no row, a row is too long and the configuration says fail, or too many are.
     """
     candidates = [row for row in rows if row.split == split and row.task in data.tasks]
+    if not candidates and split in TEST_SPLITS[1:]:
+        return Selection((), 0, 0)
     if not candidates:
         raise JobError(f"the {split} split has no rows of {', '.join(data.tasks)}: check the snapshot's split")
     candidates.sort(key=lambda row: hashlib.sha256(f"{seed}:{row.example_id}".encode()).digest())
@@ -242,9 +248,16 @@ def select(
 def encode(row: Row, tokenizer: Any) -> Example:
     """Put a row into the tokenizer's chat template: a user's turn and the assistant's answer.
 
+    A base model without one reads the prompt as it is, then a space and the completion.
+
     Raises:
         JobError: the template does not keep the prompt as a prefix of the whole, so the completion has no mask.
     """
+    prompt, completion = _chat(row, tokenizer) if tokenizer.chat_template else _plain(row, tokenizer)
+    return Example(row, (*prompt, *completion, tokenizer.eos_token_id), len(prompt))
+
+
+def _chat(row: Row, tokenizer: Any) -> tuple[list[int], list[int]]:
     user = {"role": "user", "content": row.prompt}
     answer = {"role": "assistant", "content": row.completion}
     prompt = _template(tokenizer, [user], add_generation_prompt=True)
@@ -255,7 +268,16 @@ def encode(row: Row, tokenizer: Any) -> Example:
     # What a template writes after the end of the turn is never generated, so it is not learned either.
     if tokenizer.eos_token_id in completion:
         completion = completion[: completion.index(tokenizer.eos_token_id)]
-    return Example(row, (*prompt, *completion, tokenizer.eos_token_id), len(prompt))
+    return prompt, completion
+
+
+def _plain(row: Row, tokenizer: Any) -> tuple[list[int], list[int]]:
+    # Prompt and completion apart: together, a token could span both, and generation would never see it. Some
+    # tokenizers end a text with their end mark, which may not stand in front of the completion.
+    prompt = list(tokenizer(row.prompt)["input_ids"])
+    if prompt and prompt[-1] == tokenizer.eos_token_id:
+        prompt.pop()
+    return prompt, list(tokenizer(f" {row.completion}", add_special_tokens=False)["input_ids"])
 
 
 def _template(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool) -> list[int]:

@@ -1,4 +1,4 @@
-"""Evaluation: completion loss, greedy generation, ROUGE and BLEU; offline, and the same inside the job.
+"""Evaluation: completion loss, greedy generation, ROUGE, BLEU and accuracy; offline, and the same inside the job.
 
 The metrics subclass `evaluate.Metric` over rouge_score and sacrebleu: `evaluate.load` would fetch their code
 from a hub. Base and tuned model are the same weights with the adapter off and on.
@@ -21,8 +21,8 @@ import torch
 from rouge_score import rouge_scorer
 from sacrebleu.metrics import BLEU
 
-from train.config import TrainingConfiguration
-from train.data import Example
+from train.config import FREE_TEXT, TrainingConfiguration
+from train.data import Example, Row
 from train.job import JobError
 from train.model import PRECISIONS
 
@@ -90,15 +90,15 @@ def evaluate_generation(
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Generate with the base model (adapter off) and the tuned one, and score both.
 
-    Returns scores as `<metric>_base` and `<metric>_tuned`, and for each example its id, its split and ROUGE under
-    both models, by which it can be found in the table by those who may read it (BLEU is a figure of a corpus). No
-    text is among them: see the module.
+    Returns scores as `<metric>_base` and `<metric>_tuned`: the metrics of `configuration` over the rows of T1, and
+    `<task>_accuracy` over those of each task of labels. And for each example its id, its split, its task and ROUGE or
+    accuracy under both models, by which it can be found in the table by those who may read it (BLEU is a figure of a
+    corpus). No text is among them: see the module.
     """
     wanted = configuration.evaluation
     dtype = PRECISIONS[configuration.base_model.precision]
-    references = [example.row.completion for example in examples]
     scores: dict[str, float] = {}
-    rouge: dict[str, list[dict[str, float]]] = {}
+    by_row: dict[str, list[dict[str, float]]] = {}
     for name, adapter in (("base", model.disable_adapter()), ("tuned", nullcontext())):
         with adapter:
             texts = generate(
@@ -110,14 +110,50 @@ def evaluate_generation(
                 dtype=dtype,
                 progress=_led_by(f"{name} model", progress),
             )
-        found = score(wanted.metrics, texts, references)
+        found, by_row[name] = score_by_task(wanted.metrics, [example.row for example in examples], texts)
         scores.update({f"{metric}_{name}": value for metric, value in found.items()})
-        rouge[name] = rouge_by_row(texts, references)
     records = [
-        {"example_id": example.row.example_id, "split": example.row.split, "base": base, "tuned": tuned}
-        for example, base, tuned in zip(examples, rouge["base"], rouge["tuned"], strict=True)
+        {
+            "example_id": example.row.example_id,
+            "split": example.row.split,
+            "task": example.row.task,
+            "base": base,
+            "tuned": tuned,
+        }
+        for example, base, tuned in zip(examples, by_row["base"], by_row["tuned"], strict=True)
     ]
     return scores, records
+
+
+def score_by_task(
+    names: Sequence[str], rows: Sequence[Row], texts: Sequence[str]
+) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Score what was generated for rows: the named metrics over T1, accuracy over each task of labels.
+
+    Returns the scores, and for each row its ROUGE, or 1.0 or 0.0 as `accuracy`.
+    """
+    scores: dict[str, float] = {}
+    by_row: list[dict[str, float]] = [{} for _ in rows]
+    for task in sorted({row.task for row in rows}):
+        places = [place for place, row in enumerate(rows) if row.task == task]
+        predictions, references = [texts[place] for place in places], [rows[place].completion for place in places]
+        if task == FREE_TEXT:
+            scores.update(score(names, predictions, references))
+            found = rouge_by_row(predictions, references)
+        else:
+            found = [
+                {"accuracy": float(_label(prediction) == _label(reference))}
+                for prediction, reference in zip(predictions, references, strict=True)
+            ]
+            scores[f"{task.lower()}_accuracy"] = sum(row["accuracy"] for row in found) / len(found)
+        for place, row in zip(places, found, strict=True):
+            by_row[place] = row
+    return scores, by_row
+
+
+def _label(text: str) -> str:
+    """The text as a label: in lower case, without a full stop and needless space."""
+    return " ".join(text.casefold().split()).rstrip(".")
 
 
 def _led_by(prefix: str, progress: Progress) -> Progress:

@@ -11,6 +11,7 @@ from enum import StrEnum
 import dagster as dg
 
 from govtune_assets.keys import (
+    DATASET_VERSIONS,
     EXAMPLES,
     RAW_FILINGS,
     RAW_JSON_PREFIX,
@@ -56,8 +57,8 @@ class Grant:
 class Need:
     """A step performs an action on an object as a stage's principal.
 
-    `step` is the asset whose materialization does it, or None for what a person runs (`govtune trace`). `location` is
-    the `s3://` address of a table, which counts until the table is registered.
+    `step` is the asset whose materialization does it, or None for what a person runs (`govtune trace`,
+    `govtune dataset`). `location` is the `s3://` address of a table, which counts until the table is registered.
     """
 
     step: dg.AssetKey | None
@@ -104,7 +105,7 @@ def declared(settings: Settings) -> tuple[Grant, ...]:
 
 
 def needs(settings: Settings, configurations: Iterable[TrainingConfiguration] = ()) -> tuple[Need, ...]:
-    """Every action of the graph on a governed object, and of `govtune trace`, in the order of the graph.
+    """Every action of the graph on a governed object, and of the commands that read tables, in the order of the graph.
 
     A stage owns the tables and models that it registers, so that writing them needs no grant on them.
     """
@@ -122,8 +123,10 @@ def needs(settings: Settings, configurations: Iterable[TrainingConfiguration] = 
         writes(EXAMPLES, Stage.CURATOR),
         Need(SNAPSHOT, Stage.CURATOR, Action.READ_TABLE, examples),
         writes(SNAPSHOT, Stage.CURATOR),
+        writes(DATASET_VERSIONS, Stage.CURATOR),
         Need(None, Stage.AUDITOR, Action.READ_TABLE, raw),
         Need(None, Stage.AUDITOR, Action.READ_TABLE, snapshot),
+        Need(None, Stage.AUDITOR, Action.READ_TABLE, table_name(settings, DATASET_VERSIONS)),
     ]
     for configuration in configurations:
         found += _training_needs(settings, configuration)

@@ -46,8 +46,8 @@ def require_access(
     Raises:
         AccessMissing: names each missing privilege and the statement that grants it.
     """
-    step = context.asset_key
-    for stage, wanted in _by_stage(need for need in needs(settings, configurations) if need.step == step).items():
+    steps = context.selected_asset_keys
+    for stage, wanted in _by_stage(need for need in needs(settings, configurations) if need.step in steps).items():
         if not catalog.can_ask(stage):
             context.log.warning(
                 f"Nobody asked whether the {stage} may do this job: GOVTUNE_PREFLIGHT_ROLE_ARN is not set. A missing "
@@ -56,16 +56,18 @@ def require_access(
             continue
         facts, principal = catalog.own_facts(stage), principals(settings)[stage]
         known = locations(settings)
-        made = context.instance.get_latest_materialization_event(step) is not None
+        made = {step for step in steps if context.instance.get_latest_materialization_event(step) is not None}
         found = [
-            explain(facts, principal, need.action, need.target, need.location, known, made=made) for need in wanted
+            explain(facts, principal, need.action, need.target, need.location, known, made=need.step in made)
+            for need in wanted
         ]
         untold = sorted({f"{link.need} on {link.securable}" for answer in found for link in answer.untold})
         if untold:
             context.log.warning(f"The catalog does not tell whether the {stage} has {', '.join(untold)}.")
         refused = [answer for answer in found if answer.missing]
         if refused:
-            raise AccessMissing(step.to_user_string(), stage, refused, _statements(refused, declared(settings), stage))
+            names = " with ".join(sorted(step.to_user_string() for step in steps))
+            raise AccessMissing(names, stage, refused, _statements(refused, declared(settings), stage))
 
 
 def _by_stage(wanted: Iterable[Need]) -> dict[Stage, list[Need]]:

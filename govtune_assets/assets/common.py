@@ -67,14 +67,27 @@ def access_table(credentials: Sequence[Mapping[str, str]]) -> dg.MarkdownMetadat
     return dg.MetadataValue.md(markdown.table(["principal", "securable", "operation", "credential", "expires"], rows))
 
 
+def column_lineage(upstream: dg.AssetKey, made_of: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Which columns of `upstream` each column of a table is made of."""
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                column: [dg.TableColumnDep(asset_key=upstream, column_name=name) for name in names]
+                for column, names in made_of.items()
+            }
+        )
+    }
+
+
 def job_report(completed: PipesClientCompletedInvocation) -> tuple[dict[str, Any], str]:
     """What a payload reported of its one materialization: plain metadata and the data version.
 
     Raises:
         dagster.Failure: the job succeeded without a report, so that nothing is known of what it made.
     """
-    result = completed.get_materialize_result()
-    if result.data_version is None or not result.metadata:
+    reported = completed.get_results(implicit_materializations=False)
+    result = next((item for item in reported if isinstance(item, dg.MaterializeResult)), None)
+    if result is None or result.data_version is None or not result.metadata:
         raise dg.Failure(
             "The job ended well but reported no materialization: its payload is older than this orchestrator, "
             "or its messages could not be written (does the job's role allow s3:PutObject on its prefix of pipes/?)."

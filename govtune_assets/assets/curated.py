@@ -1,10 +1,13 @@
-"""Curation on EMR Serverless: `curated/risk_factor_examples` by fiscal year, and `curated/training_snapshot`."""
+"""Curation on EMR Serverless: `curated/risk_factor_examples` by fiscal year, and `curated/training_snapshot` over all
+years with `curated/dataset_versions`, which one job writes together.
+"""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from govtune_assets import gates, payloads, provenance
+from govtune_assets import dataset_report, gates, payloads, provenance
 from govtune_assets.access.preflight import require_access
 from govtune_assets.assets.common import (
     CURATION_GROUP,
@@ -13,20 +16,21 @@ from govtune_assets.assets.common import (
     as_dict,
     as_list,
     code_references,
+    column_lineage,
     column_schema,
-    counts_table,
     job_report,
     table_metadata,
 )
-from govtune_assets.keys import EXAMPLES, RAW_TABLE, SNAPSHOT, table_location, table_name
+from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, RAW_TABLE, SNAPSHOT, table_location, table_name
 from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.resources.emr_serverless import EmrServerlessResource
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
 from govtune_assets.settings import Settings
+from spark.column_lineage import EXAMPLES_FROM_RAW, SNAPSHOT_FROM_EXAMPLES
 
 IDENTITY_COLUMNS = [
     ("example_id", "string", "Digest of the example's content and place: its identity"),
-    ("task", "string", "T1: from a risk factor's body to its subcaption"),
+    ("task", "string", "T1 headline, T2 category, T3 generic or specific, T4 principal or not"),
     ("prompt", "string", "What the model reads"),
     ("completion", "string", "What the model is to write"),
 ]
@@ -48,23 +52,39 @@ EXAMPLE_COLUMNS = [
     ("ticker", "string", "Ticker of the filer"),
     ("fiscal_quarter", "int", "1 to 3 for a 10-Q, null for a 10-K"),
     ("pii_removed", "int", "Spans that were replaced by placeholders"),
+    ("cut_words", "int", "Words cut off the end of the body, 0 if none"),
     *TRACE_COLUMNS,
 ]
 SNAPSHOT_COLUMNS = [
     *IDENTITY_COLUMNS,
-    ("split", "string", "train, validation or test; a company is in one split only"),
-    ("cluster_id", "string", "Cluster of duplicates that stays in one split"),
+    ("split", "string", "train, validation, test_company, test_year or test_company_year"),
+    ("cluster_id", "string", "Cluster of near-duplicates that stays in one split"),
     *TRACE_COLUMNS,
+]
+VERSION_COLUMNS = [
+    ("version", "int", "Number of the version, from 1"),
+    ("created_at", "string", "When the version was made, ISO 8601, UTC"),
+    ("merkle_root", "string", "Merkle root over the snapshot's rows: what makes the version one"),
+    ("snapshot_table", "string", "Full name of the snapshot's table"),
+    ("snapshot_delta_version", "int", "Delta version of the snapshot that holds this content"),
+    ("rows", "int", "Examples"),
+    ("added", "int", "Examples that the version before lacks"),
+    ("removed", "int", "Examples of the version before that are gone"),
+    ("edited", "int", "Examples with another body, prompt or completion than in the version before"),
+    ("code_version", "string", "Digest of the code that made the version"),
+    ("run_id", "string", "Dagster run that made the version"),
+    ("description", "string", "What the data is, in words"),
+    ("manifest_url", "string", "Address of the manifest beside the data"),
+    ("manifest", "string", "The whole manifest, a JSON object"),
 ]
 
 
 def build_curation_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The two assets that Spark makes."""
+    """What Spark makes: the examples, and in one step the snapshot and its version."""
     return [_examples(settings), _snapshot(settings)]
 
 
 def _examples(settings: Settings) -> dg.AssetsDefinition:
-    name, location = table_name(settings, EXAMPLES), table_location(settings, EXAMPLES)
     code_version = payloads.spark_payload().digest
 
     @dg.asset(
@@ -83,9 +103,10 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
         code_version=code_version,
         metadata={
             **column_schema(EXAMPLE_COLUMNS),
+            **column_lineage(RAW_TABLE, EXAMPLES_FROM_RAW),
             **code_references("spark/jobs/examples.py", "spark/entry.py"),
-            "dagster/table_name": name,
-            "dagster/uri": location,
+            "dagster/table_name": table_name(settings, EXAMPLES),
+            "dagster/uri": table_location(settings, EXAMPLES),
         },
     )
     def risk_factor_examples(
@@ -101,19 +122,16 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
         extras = {
             **_common_extras(context, settings, unity_catalog, code_version),
             "job": "examples",
-            "source_table": table_name(settings, RAW_TABLE),
-            "target_table": name,
-            "target_location": location,
+            **_tables(settings, source=RAW_TABLE, target=EXAMPLES),
             "fiscal_year": int(year),
         }
         completed = emr_serverless.run(context, extras)
         report, version = job_report(completed)
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(
-                    name=name, location=location, rows=int(report["rows"]), size_bytes=int(report["bytes"])
-                ),
-                "Dropped rows": counts_table("reason", as_dict(report["dropped"])),
+                **_table_metadata(settings, EXAMPLES, report),
+                **column_lineage(RAW_TABLE, EXAMPLES_FROM_RAW),
+                **dataset_report.year_tables(report),
                 "Access": access_table(as_list(report["credentials"])),
                 **_job_metadata(completed.metadata),
                 **report,
@@ -125,34 +143,24 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _snapshot(settings: Settings) -> dg.AssetsDefinition:
-    name, location = table_name(settings, SNAPSHOT), table_location(settings, SNAPSHOT)
-    # Other years are another snapshot, though the payload is the same.
-    code_version = provenance.digest([payloads.spark_payload().digest, sorted(settings.snapshot_years)])[:16]
+    # Other years, or other filings that must not train, are another snapshot, though the payload is the same.
+    choices = [
+        sorted(settings.snapshot_years),
+        sorted(settings.benchmark_filings),
+        settings.data_thresholds.shared_grams,
+    ]
+    code_version = provenance.digest([payloads.spark_payload().digest, *choices])[:16]
 
-    @dg.asset(
-        key=SNAPSHOT,
-        deps=[dg.AssetDep(EXAMPLES, partition_mapping=dg.AllPartitionMapping())],
-        description=(
-            "The frozen training set over the declared fiscal years: split by company, in a fixed order, with a "
-            "Merkle root over its rows. It takes only years whose gates have passed."
-        ),
-        group_name=CURATION_GROUP,
-        kinds={"spark", "deltalake"},
-        owners=OWNERS,
+    @dg.multi_asset(
+        name="training_snapshot",
+        specs=[_snapshot_spec(settings, code_version), _versions_spec(settings, code_version)],
         pool="curated.training_snapshot",
-        code_version=code_version,
-        metadata={
-            **column_schema(SNAPSHOT_COLUMNS),
-            **code_references("spark/jobs/snapshot.py", "spark/entry.py"),
-            "dagster/table_name": name,
-            "dagster/uri": location,
-        },
     )
     def training_snapshot(
         context: dg.AssetExecutionContext,
         emr_serverless: EmrServerlessResource,
         unity_catalog: UnityCatalogResource,
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
         years = declared_years(context.instance, settings)
         sources = {year: provenance.latest(context.instance, EXAMPLES, year) for year in years}
         versions = {year: source.data_version for year, source in sources.items()}
@@ -161,21 +169,24 @@ def _snapshot(settings: Settings) -> dg.AssetsDefinition:
         extras = {
             **_common_extras(context, settings, unity_catalog, code_version),
             "job": "snapshot",
-            "source_table": table_name(settings, EXAMPLES),
-            "target_table": name,
-            "target_location": location,
+            "asset_key": SNAPSHOT.to_user_string(),
+            **_tables(settings, source=EXAMPLES, target=SNAPSHOT, versions=DATASET_VERSIONS),
             "fiscal_years": [int(year) for year in years],
             "source_versions": versions,
+            "raw_table": table_name(settings, RAW_TABLE),
+            "raw_versions": {year: str(source.metadata["source_delta_version"]) for year, source in sources.items()},
+            "benchmark_filings": list(settings.benchmark_filings),
+            "most_13gram_share": settings.data_thresholds.shared_grams,
+            "description": settings.dataset_description,
         }
         completed = emr_serverless.run(context, extras)
         report, version = job_report(completed)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
+            asset_key=SNAPSHOT,
             metadata={
-                **table_metadata(
-                    name=name, location=location, rows=int(report["rows"]), size_bytes=int(report["bytes"])
-                ),
-                "Rows by split": counts_table("split", as_dict(report["rows_by_split"])),
-                "Rows by fiscal year": counts_table("fiscal year", as_dict(report["rows_by_year"])),
+                **_table_metadata(settings, SNAPSHOT, report),
+                **dataset_report.tables(report),
+                **column_lineage(EXAMPLES, SNAPSHOT_FROM_EXAMPLES),
                 "Access": access_table(as_list(report["credentials"])),
                 "source_versions": dg.MetadataValue.json(versions),
                 **_job_metadata(completed.metadata),
@@ -183,8 +194,87 @@ def _snapshot(settings: Settings) -> dg.AssetsDefinition:
             },
             data_version=dg.DataVersion(version),
         )
+        yield _version_result(settings, report)
 
     return training_snapshot
+
+
+def _snapshot_spec(settings: Settings, code_version: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        SNAPSHOT,
+        deps=[dg.AssetDep(EXAMPLES, partition_mapping=dg.AllPartitionMapping())],
+        description=(
+            "The frozen training set over the declared fiscal years: without near-duplicates, split by company and "
+            "year, in a fixed order, with a Merkle root over its rows. It takes only years whose gates have passed."
+        ),
+        group_name=CURATION_GROUP,
+        kinds={"spark", "deltalake"},
+        owners=OWNERS,
+        code_version=code_version,
+        metadata={
+            **column_schema(SNAPSHOT_COLUMNS),
+            **column_lineage(EXAMPLES, SNAPSHOT_FROM_EXAMPLES),
+            **code_references("spark/jobs/snapshot.py", "spark/entry.py"),
+            "dagster/table_name": table_name(settings, SNAPSHOT),
+            "dagster/uri": table_location(settings, SNAPSHOT),
+        },
+    )
+
+
+def _versions_spec(settings: Settings, code_version: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        DATASET_VERSIONS,
+        deps=[SNAPSHOT],
+        description=(
+            "A row for each version of the training set: what it holds, what it was made of, what changed since the "
+            "version before. The snapshot's own stage writes it, and only when the content is new."
+        ),
+        group_name=CURATION_GROUP,
+        kinds={"spark", "deltalake"},
+        owners=OWNERS,
+        code_version=code_version,
+        metadata={
+            **column_schema(VERSION_COLUMNS),
+            **code_references("spark/manifest.py", "spark/jobs/snapshot.py"),
+            "dagster/table_name": table_name(settings, DATASET_VERSIONS),
+            "dagster/uri": table_location(settings, DATASET_VERSIONS),
+        },
+    )
+
+
+def _version_result(settings: Settings, report: Mapping[str, Any]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """What the snapshot's job reported of the version; the data version is the manifest's digest."""
+    manifest = as_dict(report["manifest"])
+    changes = as_dict(manifest["changes"])
+    return dg.MaterializeResult(
+        asset_key=DATASET_VERSIONS,
+        metadata={
+            **table_metadata(
+                name=table_name(settings, DATASET_VERSIONS),
+                location=table_location(settings, DATASET_VERSIONS),
+                rows=int(manifest["version"]),
+            ),
+            "version": int(manifest["version"]),
+            "merkle_root": manifest["snapshot"]["merkle_root"],
+            "created_at": manifest["created_at"],
+            **{kind: int(changes[kind]) for kind in dataset_report.CHANGES},
+            "Changes": dg.MetadataValue.md(dataset_report.changes_table(changes)),
+            "Manifest": str(report["manifest_url"]),
+            "manifest": dg.MetadataValue.json(manifest),
+        },
+        data_version=dg.DataVersion(provenance.digest(manifest)),
+    )
+
+
+def _table_metadata(settings: Settings, key: dg.AssetKey, report: Mapping[str, Any]) -> dict[str, Any]:
+    name, location = table_name(settings, key), table_location(settings, key)
+    return table_metadata(name=name, location=location, rows=int(report["rows"]), size_bytes=int(report["bytes"]))
+
+
+def _tables(settings: Settings, **keys: dg.AssetKey) -> dict[str, str]:
+    """Name and location of the tables that a job reads and writes, by their part in it."""
+    named = {f"{part}_table": table_name(settings, key) for part, key in keys.items()}
+    return named | {f"{part}_location": table_location(settings, key) for part, key in keys.items()}
 
 
 def declared_years(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
@@ -215,6 +305,7 @@ def _common_extras(
         "region": settings.region,
         "code_version": code_version,
         "run_id": context.run.run_id,
+        "openlineage_url": settings.openlineage_url,
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 
-from govtune_assets import payloads
+from govtune_assets import payloads, spark_package
 from govtune_assets.pipes.emr_serverless import PipesGovernedSparkClient
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.settings import Settings
@@ -21,6 +21,7 @@ class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     work_bucket: str
     submit_parameters: str
     jars: list[str]
+    environment: str
     timeout_minutes: int
     poll_seconds: float
     aws: dg.ResourceDependency[AwsResource]
@@ -34,6 +35,7 @@ class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             work_bucket=settings.work_bucket,
             submit_parameters=settings.spark_submit_parameters,
             jars=list(settings.spark_jars),
+            environment=settings.spark_environment,
             timeout_minutes=settings.spark_timeout_minutes,
             poll_seconds=settings.poll_seconds,
             aws=aws,
@@ -70,6 +72,7 @@ class EmrServerlessResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         submit = [
             f"--py-files {payloads.upload(s3, self.work_bucket, payload, 'payload.zip', payload.zip())}",
             *([f"--jars {','.join(self.jars)}"] if self.jars else []),
+            *(spark_package.spark_arguments(self.environment) if self.environment else []),
             self.submit_parameters,
         ]
         return {

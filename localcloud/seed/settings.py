@@ -20,17 +20,34 @@ if TYPE_CHECKING:
 SEC_WWW = "https://www.sec.gov"
 SEC_DATA = "https://data.sec.gov"
 LOCAL_CONTACT = "govtune_assets local@example.com"
-# What differs from production for the machine's size alone: the base model that two cores can train, and its weights.
+# What differs from production for the size of machine and data alone: the base model that two cores can train, its
+# weights, and how much data is enough.
 BASE_MODEL = "smollm2-135m"
 SIZES = {
     "GOVTUNE_TRAINING_CONFIGURATIONS": BASE_MODEL,
     "GOVTUNE_BASE_MODEL_URIS": json.dumps({BASE_MODEL: f"s3://{names.WORK_BUCKET}/{names.BASE_MODEL_PREFIX}"}),
     "GOVTUNE_SPARK_SUBMIT_PARAMETERS": "--conf spark.driver.memory=1g",
     "GOVTUNE_POLL_SECONDS": "0.5",
+    # The fictional companies give some hundreds of examples, whose paragraphs are composed of one library of sentences:
+    # enough to show each gate, too few and too alike for a model to serve.
+    "GOVTUNE_DATA_THRESHOLDS": json.dumps(
+        {
+            "examples_style": 100,
+            "examples_classification": 20,
+            "largest_label_share": 0.95,
+            "length_distance": 0.5,
+            "shared_grams": 0.6,
+            "label_drift": 0.5,
+        }
+    ),
 }
+FICTIONAL = "Risk factors of fictional companies as instruction examples; every label is the made-up issuer's own."
 # Sizes and choices, for which the user's environment wins; addresses, names and identities are the local cloud's own.
 USER_CHOICES = frozenset(SIZES) | {
     "GOVTUNE_UNIVERSE",
+    "GOVTUNE_DATASET_DESCRIPTION",
+    "GOVTUNE_BENCHMARK_FILINGS",
+    "GOVTUNE_OPENLINEAGE_URL",
     "GOVTUNE_INCLUDE_AMENDMENTS",
     "GOVTUNE_MINIMUM_COVERAGE",
     "GOVTUNE_EDGAR_REQUESTS_PER_SECOND",
@@ -79,6 +96,7 @@ def product_settings(
         **({} if live else {"GOVTUNE_UNIVERSE": ",".join(corpus.served_companies(edgar)) or "served"}),
         # A folder of recorded filings holds some of those that its submissions files list: the rest is not missing.
         **({"GOVTUNE_MINIMUM_COVERAGE": "0"} if edgar.kind == "folder" else {}),
+        **({"GOVTUNE_DATASET_DESCRIPTION": FICTIONAL} if edgar.kind == "sample" else {}),
         **SIZES,
     }
 

@@ -7,17 +7,22 @@ input and code make no new table version. What is reported was measured on the t
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
-from spark import examples, extras, schemas
+from spark import examples, extras, labels, mix, schemas
 from spark.errors import JobError
+from spark.pii import scrub
 from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
-from spark.templates import T1
+from spark.templates import TEMPLATES
+
+HEADINGS = 50
+"""Group headings that the report lists: those without a class that most risk factors stand under."""
 
 
 def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
@@ -33,20 +38,25 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     (by_reason,) = counts(refined.fillna("", "reason"), "reason")
     if not by_reason:
         raise JobError(f"{source} holds no filing of fiscal year {year}: materialize that year of it first")
-    made = examples.without_duplicates(examples.as_examples(refined, T1)).sort("example_id").cache()
+    asked = examples.asked(refined)
+    unique = examples.without_duplicates(examples.as_examples(asked)).cache()
+    (found,) = counts(unique, "task")
+    made = examples.thinned(unique, mix.rates(found)).sort("example_id").cache()
     tables.ensure(target)
     commit = _commit(parameters, source, source_version)
     written = tables.replace(target.name, made, where=f"fiscal_year = {year}", commit=commit)
+    candidates, usable = sum(by_reason.values()), by_reason.pop("", 0)
     measured = _measure(written.rows)
-    candidates, kept = sum(by_reason.values()), by_reason.pop("", 0)
     metadata = {
         **measured,
+        **_by_task(asked, usable, found, measured["rows_by_task"]),
         "source_rows": candidates,
         "source_delta_version": source_version,
         "delta_version": written.version,
         "filings": filings.count(),
+        "source_companies": _full(filings).select("cik").distinct().count(),
         "dropped": by_reason,
-        "duplicates_removed": kept - measured["rows"],
+        "headings_left_out": _headings_left_out(refined),
         "credentials": tables.records(),
     }
     return Report(metadata, written.digest)
@@ -73,11 +83,64 @@ def _commit(parameters: Mapping[str, Any], source: str, source_version: int) -> 
     )
 
 
+def _full(filings: DataFrame) -> DataFrame:
+    """The filings that could give an example: those with the whole item that amend no other."""
+    return filings.where((F.col("status") == "full") & ~F.col("form_type").endswith("/A"))
+
+
+def _by_task(asked: DataFrame, usable: int, found: Mapping[str, int], kept: Mapping[str, int]) -> dict[str, Any]:
+    """Count for each task what became of the usable risk factors.
+
+    For each task, usable are those without a label by reason (`unlabelled`), those that repeat another
+    (`duplicates_by_task`), those left out for the mix of tasks (`thinned`), and the examples.
+    """
+    reasons: dict[str, dict[str, int]] = {task: {} for task in TEMPLATES}
+    for task, reason, number in asked.where("unlabelled IS NOT NULL").groupBy("task", "unlabelled").count().collect():
+        reasons[task][reason] = int(number)
+    labelled = {task: usable - sum(by_reason.values()) for task, by_reason in reasons.items()}
+    duplicates = {task: number - found.get(task, 0) for task, number in labelled.items()}
+    return {
+        "usable": usable,
+        "unlabelled": {task: dict(sorted(by_reason.items())) for task, by_reason in reasons.items() if by_reason},
+        "duplicates_by_task": duplicates,
+        "duplicates_removed": sum(duplicates.values()),
+        "thinned": {task: found.get(task, 0) - kept.get(task, 0) for task in TEMPLATES},
+    }
+
+
+def _headings_left_out(refined: DataFrame) -> dict[str, int]:
+    """The HEADINGS most frequent group headings without a class, scrubbed, with their number of risk factors."""
+    without = (labels.Unlabelled.UNMAPPED_HEADING.value, labels.Unlabelled.AMBIGUOUS_HEADING.value)
+    kept = refined.where(F.col("reason").isNull() & F.col("reason_T2").isin(*without))
+    by_heading = kept.groupBy(F.lower("heading").alias("heading")).count()
+    top = by_heading.orderBy(F.col("count").desc(), "heading").limit(HEADINGS).collect()
+    # A heading is the issuer's text, and the report is read by those who may not read the table.
+    found: Counter[str] = Counter()
+    for row in top:
+        found[scrub(row["heading"]).text] += int(row["count"])
+    return dict(found)
+
+
 def _measure(written: DataFrame) -> dict[str, Any]:
-    """Count what stands in the table, and look in it for personal data with `pii.leftovers`."""
+    """Count what stands in the table, and look in it for personal data with `pii.leftovers`.
+
+    `labels` counts the completions of each task that has labels.
+    """
     totals = written.agg(
         F.count("*").alias("rows"),
         F.coalesce(F.sum("pii_removed"), F.lit(0)).alias("pii_removed"),
+        F.coalesce(F.sum((F.col("cut_words") > 0).cast("int")), F.lit(0)).alias("cut_rows"),
+        F.countDistinct("cik").alias("companies"),
         pii_left(),
     ).first()
-    return {**{name: int(value) for name, value in totals.asDict().items()}, "bytes": size_in_bytes(written)}
+    (by_task,) = counts(written, "task")
+    by_label: dict[str, dict[str, int]] = {}
+    labelled = written.where(F.col("task").isin(*labels.LABELLED)).groupBy("task", "completion").count()
+    for task, label, number in labelled.orderBy("task", "completion").collect():
+        by_label.setdefault(task, {})[label] = int(number)
+    return {
+        **{name: int(value) for name, value in totals.asDict().items()},
+        "rows_by_task": by_task,
+        "labels": by_label,
+        "bytes": size_in_bytes(written),
+    }

@@ -1,19 +1,22 @@
 """The job `snapshot`: the declared fiscal years of the examples, frozen as `curated.training_snapshot`.
 
 It reads one Delta version of the examples and checks that each year holds exactly what its gates have passed:
-the year's content digest must be the one that was declared. The same content makes no new table version.
+the year's content digest must be the one that was declared. The same content makes no new table version. Every
+example is in the snapshot or counted under the reason for which it is not; what is reported of leaks was measured on
+the whole table as read back.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
-from spark import extras, schemas, snapshot, split
+from spark import extras, leakage, manifest, measures, near_duplicates, schemas, snapshot, split
 from spark.digests import content_root
 from spark.errors import JobError
 from spark.report import Report, counts, pii_left, size_in_bytes
@@ -42,21 +45,32 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     source_version = tables.version(source)
     rows = tables.read(source, version=source_version)
     _require_declared(rows, years, extras.texts(parameters, "source_versions"), f"{source} at v{source_version}")
-    frozen = freeze(rows.where(F.col("fiscal_year").isin(years))).cache()
+    filings = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
+    most_shared = extras.share(parameters, "most_13gram_share", default=leakage.MOST_SHARED)
+    declared = rows.where(F.col("fiscal_year").isin(years))
+    made = freeze(declared, filings, most_shared)
     tables.ensure(target)
     commit = _commit(parameters, source, source_version, years)
-    written = tables.replace(target.name, frozen, where=None, commit=commit)
-    by_split, by_year = counts(written.rows, "split", "fiscal_year")
+    written = tables.replace(target.name, made.rows.cache(), where=None, commit=commit)
+    measured = {
+        **measures.of_snapshot(written.rows),
+        **measures.of_source(declared),
+        **_left_out(made.decisions),
+        **leakage.measured(written.rows, filings),
+        "most_13gram_share": most_shared,
+        "benchmark_filings_listed": len(filings),
+        "near_duplicate_jaccard": near_duplicates.THRESHOLD,
+        "pii_left": int(written.rows.agg(pii_left()).first()[0]),
+        "bytes": size_in_bytes(written.rows),
+    }
     metadata = {
-        "rows": sum(by_split.values()),
-        "rows_by_split": by_split,
-        "rows_by_year": by_year,
+        **measured,
         "delta_version": written.version,
         "source_delta_version": source_version,
         "merkle_root": written.digest,
-        "pii_left": int(written.rows.agg(pii_left()).first()[0]),
-        "bytes": size_in_bytes(written.rows),
         "sample": _sample(written.rows),
+        "samples": measures.samples(written.rows),
+        **manifest.of_job(tables, parameters, source_version, written, measured),
         "credentials": tables.records(),
     }
     return Report(metadata, written.digest)
@@ -65,7 +79,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
 def _sample(rows: DataFrame) -> dict[str, Any]:
     """One row that trains, always the same of the same content."""
     first = rows.where(F.col("split") == "train").sort("example_id").select(*SAMPLE).first()
-    return dict(first.asDict())
+    return {} if first is None else dict(first.asDict())
 
 
 def _target(parameters: Mapping[str, Any]) -> TableSpec:
@@ -91,15 +105,43 @@ def _require_declared(rows: DataFrame, years: list[int], declared: Mapping[str, 
             )
 
 
-def freeze(rows: DataFrame) -> DataFrame:
+@dataclass(frozen=True)
+class Frozen:
+    """The training set, and of every example the split and the reason for which it is left out, if any."""
+
+    rows: DataFrame
+    decisions: DataFrame
+
+
+def freeze(rows: DataFrame, benchmark_filings: Collection[str], most_shared: float) -> Frozen:
     """Return the training set of these examples. Raises JobError when there is none, or too few companies."""
-    unique = snapshot.without_duplicates(rows).cache()
-    if unique.isEmpty():
+    if rows.isEmpty():
         raise JobError("the declared fiscal years hold no example: look at the counts of dropped rows by reason")
     try:
-        return snapshot.in_order(snapshot.with_split(unique))
+        decided = near_duplicates.settled(snapshot.decided(snapshot.with_clusters(rows), benchmark_filings))
     except split.TooFewCompanies as error:
         raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
+    decisions = near_duplicates.settled(snapshot.without_leaks(rows, decided, most_shared))
+    return Frozen(snapshot.frozen(rows, decisions), decisions)
+
+
+def _left_out(decisions: DataFrame) -> dict[str, Any]:
+    """Count what came in, what was left out by reason, and the clusters.
+
+    `quarterly_repeats` are the 10-Q rows left out as duplicates whose text the same company's 10-K has.
+    """
+    (by_reason,) = counts(decisions.fillna("", "reason"), "reason")
+    kept = by_reason.pop("", 0)
+    repeats = decisions.where(F.col("repeats_report") & F.col("reason").isin(*snapshot.DUPLICATES))
+    sizes = decisions.groupBy("cluster_id").count()
+    clusters, largest = sizes.agg(F.count("*"), F.coalesce(F.max("count"), F.lit(0))).first()
+    return {
+        "source_rows": kept + sum(by_reason.values()),
+        "dropped": by_reason,
+        "quarterly_repeats": repeats.count(),
+        "clusters": int(clusters),
+        "largest_cluster": int(largest),
+    }
 
 
 def _commit(parameters: Mapping[str, Any], source: str, source_version: int, years: list[int]) -> str:

@@ -20,6 +20,19 @@ from tests.integration.process_list import ProcessList
 
 CONFIGS = Path(__file__).parent / "configs"
 YEARS = ("2023", "2024")
+THRESHOLDS: dict[str, float] = {
+    "examples_of_year": 5,
+    "examples_style": 5,
+    "examples_classification": 0,
+    "companies": 0.5,
+    "labels": 0,
+    "largest_label_share": 1,
+    "smallest_label_share": 0,
+    "length_distance": 1,
+    "shared_grams": 0.9,
+    "label_drift": 1,
+}
+"""What a handful of companies can reach; whether each gate can fail is tested apart (tests/graph)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,7 @@ def project_environment(cloud: Cloud) -> dict[str, str]:
         "GOVTUNE_TRAINING_CONFIGURATION_FOLDER": str(CONFIGS),
         "GOVTUNE_TRAINING_CONFIGURATIONS": "quick",
         "GOVTUNE_BASE_MODEL_URIS": json.dumps({"quick": uris["smollm2-135m"]}),
-        "GOVTUNE_MINIMUM_EXAMPLES": "5",
+        "GOVTUNE_DATA_THRESHOLDS": json.dumps(THRESHOLDS),
         "GOVTUNE_MINIMUM_ROUGE_GAIN": "0",
     }
 

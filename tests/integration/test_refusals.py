@@ -9,8 +9,8 @@ import pytest
 from databricks.sdk.service import catalog as uc
 
 from govtune_assets import provenance
-from govtune_assets.keys import EXAMPLES, SNAPSHOT, adapter_key
-from tests.integration.conftest import Project
+from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, SNAPSHOT, adapter_key
+from tests.integration.conftest import THRESHOLDS, Project
 
 pytestmark = pytest.mark.integration
 
@@ -41,8 +41,10 @@ def test_revoking_select_stops_the_next_run(project: Project, instance: dg.Dagst
 def test_a_failing_gate_in_a_backfill_never_trains(project: Project, instance: dg.DagsterInstance) -> None:
     """The year's run ends at its gate; what follows is launched by the backfill all the same, and refuses."""
     snapshot = provenance.latest(instance, SNAPSHOT)
-    keys = [EXAMPLES, SNAPSHOT, adapter_key("quick")]
-    runs = project.backfill(keys, ["2023"], GOVTUNE_MINIMUM_EXAMPLES="100000")
+    keys = [EXAMPLES, SNAPSHOT, DATASET_VERSIONS, adapter_key("quick")]
+    runs = project.backfill(
+        keys, ["2023"], GOVTUNE_DATA_THRESHOLDS=json.dumps({**THRESHOLDS, "examples_of_year": 100_000})
+    )
     assert not any(run.succeeded for run in runs)
     assert provenance.latest(instance, SNAPSHOT).run_id == snapshot.run_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 
@@ -11,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from govtune_assets import lineage, provenance
-from govtune_assets.keys import EXAMPLES, RAW_FILINGS, RAW_TABLE, SNAPSHOT, adapter_key, model_key
+from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, RAW_FILINGS, RAW_TABLE, SNAPSHOT, adapter_key, model_key
 from govtune_assets.lineage import Node
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
@@ -97,6 +98,32 @@ def test_an_example_traces_to_its_paragraph(in_environment: Project, instance: d
         trace(door, settings, "' or 1=1")
 
 
+def test_the_version_is_told_to_the_auditor(project: Project, instance: dg.DagsterInstance) -> None:
+    snapshot = provenance.latest(instance, SNAPSHOT).metadata
+    version = provenance.latest(instance, DATASET_VERSIONS)
+    assert version.metadata["merkle_root"] == snapshot["merkle_root"]
+    assert version.run_id == provenance.latest(instance, SNAPSHOT).run_id
+    for arguments, phrase in (
+        (("show",), str(snapshot["merkle_root"])),
+        (("sample", "--rows", "1"), "Risk factor:"),
+        (("card",), f"| Merkle root | {snapshot['merkle_root']} |"),
+    ):
+        done = project.govtune("dataset", *arguments)
+        assert done.returncode == 0, done.stderr
+        assert phrase in done.stdout
+    absent = project.govtune("dataset", "show", "99")
+    assert absent.returncode == 1
+    assert "the training set has no version 99" in absent.stderr
+
+
+def test_no_records_of_the_snapshot_hold_a_rows_text(project: Project, instance: dg.DagsterInstance) -> None:
+    records = json.dumps(dict(provenance.latest(instance, SNAPSHOT).metadata), default=str)
+    shown = project.govtune("dataset", "sample", "--task", "T1", "--rows", "3").stdout
+    texts = [line.split(maxsplit=1)[1] for line in shown.splitlines() if line.startswith("completion ")]
+    assert texts
+    assert not [text for text in texts if text in records]
+
+
 @pytest.mark.parametrize("prefix", ["raw/risk_factors/", "raw/delta/", "curated/delta/"])
 def test_the_orchestrators_own_role_reads_no_table(in_environment: Project, instance: object, prefix: str) -> None:
     s3 = boto3.client("s3")
@@ -128,8 +155,6 @@ def _materialize_command(key: dg.AssetKey) -> list[str]:
 
 
 def _root_session(project: Project) -> boto3.Session:
-    import json
-
     root = json.loads(next(project.cloud.state.rglob("*root*.json")).read_text())
     return boto3.Session(
         aws_access_key_id=root["access_key_id"],

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from typing import Any
 
 PARAGRAPH = (
-    "Our business depends on suppliers that we do not control, and a disruption at {name} could delay our "
-    "shipments for many months. We hold little inventory of finished goods, and we have few other sources for "
-    "part {number}. If that supplier failed, our revenue and our reputation with customers would suffer."
+    "Our business depends on suppliers that we do not control, and a disruption at {name} could delay part {number} "
+    "for many months. {rest}."
+)
+VOCABULARY = (
+    "agreement audit capacity cargo claim climate competitor contract cost customer cycle damage data decline defect "
+    "delay demand dispute driver energy equipment factory failure fire flood freight fuel goods growth harvest income "
+    "insurance inventory labor lease liability license loss maintenance margin market material notice order output "
+    "outage patent payment pension permit plant port price product quality recall regulation rent repair reserve "
+    "revenue risk route sale season service shipment shortage storm strike supplier supply tariff tax tenant theft "
+    "training transit union vehicle vendor volume warehouse waste water weather"
 )
 
 
@@ -53,8 +61,10 @@ def filing(cik: int, year: int, factors: list[dict[str, Any]], **changed: Any) -
 
 
 def paragraph(name: str, number: int = 1) -> str:
-    """A body that passes every quality filter."""
-    return PARAGRAPH.format(name=name, number=number)
+    """A body that passes every quality filter, and is no near-duplicate of one with another name or number."""
+    drawn = random.Random(f"{name.casefold()} {number}").choices(VOCABULARY.split(), k=48)
+    phrases = ["the {} of our {} and a {} in the {}".format(*drawn[at : at + 4]) for at in range(0, len(drawn), 4)]
+    return PARAGRAPH.format(name=name, number=number, rest=", or ".join(phrases).capitalize())
 
 
 def corpus() -> Rows:

@@ -50,13 +50,26 @@ def test_cleaning_twice_changes_nothing(text: str) -> None:
         (BODY, "Suppliers", Reason.SUBCAPTION_TOO_SHORT),
         (BODY, "supplier " * 81, Reason.SUBCAPTION_TOO_LONG),
         ("Suppliers may fail us.", "Our suppliers may fail us", Reason.BODY_TOO_SHORT),
-        ("supplier " * 1500 + "fail.", "Our suppliers may fail us", Reason.BODY_TOO_LONG),
+        ("supplier " * 5000 + "fail.", "Our suppliers may fail us", Reason.BODY_TOO_LONG),
         (BODY.rstrip("."), "Our suppliers may fail us", Reason.NOT_A_SENTENCE),
         (f"OUR suppliers\nmay fail us! {BODY}", "Our suppliers may fail us.", Reason.SUBCAPTION_IN_BODY),
     ],
 )
 def test_each_reason(body: str, subcaption: str, reason: Reason | None) -> None:
     assert reason_to_drop(body, subcaption) == reason
+
+
+@pytest.mark.parametrize(
+    ("body", "group", "reason"),
+    [
+        (f"Operational Risks\n{BODY}", "OPERATIONAL RISKS.", Reason.GROUP_IN_BODY),
+        (f"{BODY} See also operational risks below.", "Operational Risks", None),
+        (f'{BODY} See "Risks Related to Our Business" too.', "Risks related to our business", Reason.GROUP_IN_BODY),
+        (BODY, "", None),
+    ],
+)
+def test_group_heading_never_stands_in_the_body(body: str, group: str, reason: Reason | None) -> None:
+    assert reason_to_drop(body, "Our suppliers may fail us", group) == reason
 
 
 def test_subcaption_inside_a_longer_word_is_not_in_the_body() -> None:

@@ -20,12 +20,14 @@ from spark.digests import content_root, row_digest
 from spark.errors import JobError
 from spark.examples import IDENTITY
 from spark.jobs import examples, snapshot
+from spark.leakage import MOST_SHARED
 from spark.report import Report
 from train import data
 from unitydoor.merkle import merkle_root
 from unitydoor.merkle import row_digest as digest_of
 
 RAW, EXAMPLES, SNAPSHOT = "raw.risk_factors", "curated.risk_factor_examples", "curated.training_snapshot"
+VERSIONS = "curated.dataset_versions"
 COMMON = {"run_id": "run-1", "code_version": "code-1"}
 
 
@@ -43,7 +45,16 @@ def make_examples(tables: FolderTables, year: int) -> Report:
 
 def make_snapshot(tables: FolderTables, versions: dict[str, str]) -> Report:
     """Run the job `snapshot` on the years of the declared versions."""
-    own = {"source_table": EXAMPLES, "target_table": SNAPSHOT, "target_location": tables.location(SNAPSHOT)}
+    own = {
+        "source_table": EXAMPLES,
+        "target_table": SNAPSHOT,
+        "target_location": tables.location(SNAPSHOT),
+        "versions_table": VERSIONS,
+        "versions_location": tables.location(VERSIONS),
+        "raw_table": RAW,
+        "raw_versions": dict.fromkeys(versions, "0"),
+        "description": "Examples of a test.",
+    }
     years = [int(year) for year in versions]
     return snapshot.run(tables, {**COMMON, **own, "fiscal_years": years, "source_versions": versions})
 
@@ -177,12 +188,18 @@ def test_a_year_without_filings_is_said(copied: FolderTables) -> None:
 
 def test_snapshot_of_two_years(made: Made, copied: FolderTables) -> None:
     metadata, rows = made.snapshot.metadata, stored(copied, SNAPSHOT)
-    assert metadata["rows"] == rows.count() == 6 * 3 * 2 + 1
-    assert sum(metadata["rows_by_split"].values()) == metadata["rows"]
-    assert set(metadata["rows_by_split"]) == {"train", "validation", "test"}
-    assert metadata["rows_by_year"] == {"2023": 19, "2024": 18}
-    splits = {(row["cik"], row["split"]) for row in rows.select("cik", "split").distinct().collect()}
-    assert len(splits) == 6
+    # Four companies train, one validates, one is unseen. The text that all share stands once.
+    assert metadata["rows_by_split"] == {
+        "test_company": 3,
+        "test_company_year": 3,
+        "test_year": 12,
+        "train": 12 + 1,
+        "validation": 3,
+    }
+    assert metadata["rows"] == rows.count() == 34
+    assert metadata["rows_by_year"] == {"2023": 19, "2024": 15}
+    assert metadata["source_rows"] == 38
+    assert metadata["dropped"] == {"exact_duplicate": 1, "validation_of_latest_year": 3}
     assert metadata["sample"]["cik"].isdigit()
     assert not metadata["sample"].keys() & {"prompt", "completion"}
     assert made.snapshot.data_version == metadata["merkle_root"]
@@ -202,8 +219,8 @@ def test_snapshot_does_not_depend_on_order_or_partitions(spark: SparkSession, ma
     try:
         for order, number in (("body_sha256", 7), ("prompt", 1)):
             spark.conf.set("spark.sql.shuffle.partitions", str(number))
-            frozen = snapshot.freeze(rows.orderBy(order).repartition(number))
-            assert content_root(frozen, schemas.SNAPSHOT.names) == made.snapshot.data_version
+            frozen = snapshot.freeze(rows.orderBy(order).repartition(number), frozenset(), MOST_SHARED)
+            assert content_root(frozen.rows, schemas.SNAPSHOT.names) == made.snapshot.data_version
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
 

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from raw_rows import corpus
 
 from govtune_assets.raw_table import arrow_table
-from spark import schemas
+from spark import schemas, split
 from spark.credentials import hadoop_options
 from unitydoor.catalog import Catalog
 from unitydoor.columns import from_spark_json
@@ -35,6 +35,7 @@ pytestmark = pytest.mark.integration
 
 RAW, RAW_LOCATION = "govtune.raw.spark_factors", "s3://govtune-lake/raw/delta/spark_factors"
 EXAMPLES, EXAMPLES_LOCATION = "govtune.curated.spark_examples", "s3://govtune-lake/curated/delta/spark_examples"
+VERSIONS, VERSIONS_LOCATION = "govtune.curated.spark_versions", "s3://govtune-lake/curated/delta/spark_versions"
 SNAPSHOT, SNAPSHOT_LOCATION = "govtune.curated.spark_snapshot", "s3://govtune-lake/curated/delta/spark_snapshot"
 
 
@@ -167,12 +168,28 @@ def test_no_secret_is_left_behind(lake: Lake, examples: dict[str, Finished]) -> 
 
 def test_snapshot_of_what_the_gates_passed(lake: Lake, examples: dict[str, Finished]) -> None:
     versions = {year: finished.materialization["data_version"] for year, finished in examples.items()}
-    finished = lake.run("snapshot", fiscal_years=[2023, 2024], source_versions=versions)
+    finished = lake.run(
+        "snapshot",
+        fiscal_years=[2023, 2024],
+        source_versions=versions,
+        versions_table=VERSIONS,
+        versions_location=VERSIONS_LOCATION,
+        raw_table=RAW,
+        raw_versions={year: str(made.metadata["source_delta_version"]) for year, made in examples.items()},
+        description="Examples of a test.",
+    )
     assert finished.state == "SUCCESS", finished.details + finished.logs
-    assert finished.metadata["rows"] == 37
+    assert finished.metadata["rows"] == 34
     assert finished.materialization["data_version"] == finished.metadata["merkle_root"]
-    assert set(finished.metadata["rows_by_split"]) == {"train", "validation", "test"}
+    assert set(finished.metadata["rows_by_split"]) == set(split.SPLITS)
     assert lake.delta(SNAPSHOT).version() == finished.metadata["delta_version"]
+    (version,) = lake.delta(VERSIONS).to_pyarrow_table().to_pylist()
+    assert version["merkle_root"] == finished.metadata["merkle_root"]
+    assert version["manifest_url"] == f"{SNAPSHOT_LOCATION}/_manifests/000001.json"
+    grant = lake.door(lake.curator).vend_table(SNAPSHOT, "READ")
+    s3 = grant.session(lake.cloud.env["AWS_REGION"]).client("s3", endpoint_url=lake.cloud.env["AWS_ENDPOINT_URL"])
+    bucket, _, key = version["manifest_url"].removeprefix("s3://").partition("/")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() == version["manifest"]
 
 
 def test_revoked_select_stops_the_job_and_says_what_to_grant(lake: Lake, examples: dict[str, Finished]) -> None:

@@ -16,6 +16,7 @@ from tiny import make_rows, make_tokenizer
 from train.config import DataSection
 from train.data import (
     COLUMNS,
+    Selection,
     encode,
     parse_row,
     read_jsonl,
@@ -66,7 +67,8 @@ def test_the_root_is_that_of_the_definition(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"completion": "Something else."}, {"split": "test"}, {"char_start": None}, {"cleaner_version": "0"}]
+    "change",
+    [{"completion": "Something else."}, {"split": "test_year"}, {"char_start": None}, {"cleaner_version": "0"}],
 )
 def test_other_rows_than_the_gates_passed_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     rows = snapshot_rows(10)
@@ -145,6 +147,29 @@ def test_a_split_without_rows_is_refused() -> None:
     rows = [parse_row(row, source="test") for row in make_rows(3)]
     with pytest.raises(JobError, match="the validation split has no rows of T1"):
         select(rows, "validation", make_tokenizer(), DATA, limit=None, seed=0)
+
+
+def test_a_snapshot_of_one_year_has_no_splits_by_year() -> None:
+    rows = [parse_row(row, source="test") for row in make_rows(60)]
+    for split in ("test_year", "test_company_year"):
+        assert select(rows, split, make_tokenizer(), DATA, limit=4, seed=0) == Selection((), 0, 0)
+
+
+def test_rows_of_other_tasks_are_left_alone() -> None:
+    rows = [parse_row(row | {"task": f"T{number % 4 + 1}"}, source="test") for number, row in enumerate(make_rows(60))]
+    for tasks in (("T1",), ("T1", "T3")):
+        chosen = select(rows, "train", make_tokenizer(), DataSection(max_length=256, tasks=tasks), limit=None, seed=0)
+        assert {example.row.task for example in chosen.examples} == set(tasks)
+
+
+def test_a_model_without_a_chat_template_reads_the_prompt_as_it_is() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = None
+    row = parse_row(make_rows(1)[0], source="test")
+    example = encode(row, tokenizer)
+    assert tokenizer.decode(list(example.prompt_ids)) == row.prompt
+    completion = tokenizer.decode(list(example.input_ids[example.prompt_length :]))
+    assert completion == f" {row.completion}<|im_end|>"
 
 
 def test_each_epoch_is_a_permutation_in_batches_of_like_length() -> None:

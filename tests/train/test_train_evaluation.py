@@ -10,7 +10,7 @@ from tiny import make_rows
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train.data import encode, parse_row
-from train.evaluate import IGNORED, completion_loss, generate, pad_right, score
+from train.evaluate import IGNORED, completion_loss, generate, pad_right, score, score_by_task
 from train.files import folder_digest
 from train.job import InterruptionGuard, JobError
 from train.model import dequantized
@@ -101,3 +101,15 @@ def test_a_folder_digest_is_that_of_sha256sum(tmp_path: Path) -> None:
     # (cd folder; sha256sum a b/two) | sha256sum
     assert folder_digest(tmp_path) == "sha256:502232e28733f9d8dd3c03ca42993dd6f1ce99f72ee1409ebbff945880690130"
     assert folder_digest(tmp_path, without=["b/two"]) != folder_digest(tmp_path)
+
+
+def test_headlines_are_scored_by_words_and_labels_by_being_right() -> None:
+    asked = [("T1", "Storms may close plants."), ("T2", "people"), ("T2", "legal and regulatory"), ("T4", "yes")]
+    rows = [
+        parse_row({"task": task, "prompt": "p", "completion": text, "split": "test_company"}, source="test")
+        for task, text in asked
+    ]
+    scores, by_row = score_by_task(["rouge"], rows, ["Storms may close plants.", " People. ", "people", "no"])
+    assert scores == {"rouge_1": 1.0, "rouge_2": 1.0, "rouge_l": 1.0, "t2_accuracy": 0.5, "t4_accuracy": 0.0}
+    assert by_row[0]["rouge_l"] == 1.0
+    assert by_row[1:] == [{"accuracy": 1.0}, {"accuracy": 0.0}, {"accuracy": 0.0}]

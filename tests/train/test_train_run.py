@@ -38,7 +38,9 @@ def test_a_run_learns_and_leaves_all_that_is_needed(
 
     found = metrics(out)
     assert found["loss_after"] < found["loss_before"]
-    assert (found["rows_train"], found["rows_validation"], found["rows_test"]) == (36, 12, 4)
+    assert (found["rows_train"], found["rows_validation"], found["rows_test_company"]) == (36, 12, 4)
+    assert (found["rows_test_year"], found["rows_test_company_year"]) == (0, 0)
+    assert not [key for key in found if key.startswith("test_")]
     assert found["steps"] == 14  # 36 rows, 1.5 epochs, 4 to a batch
     assert len(found["losses"]) == 14
     assert {"rouge_l_base", "rouge_l_tuned", "bleu_base", "bleu_tuned"} <= found.keys()
@@ -52,7 +54,7 @@ def test_a_run_learns_and_leaves_all_that_is_needed(
 
     predictions = [json.loads(text) for text in (out / "model" / "predictions.jsonl").read_text().splitlines()]
     assert len(predictions) == 4
-    assert {row["split"] for row in predictions} == {"test"}
+    assert {row["split"] for row in predictions} == {"test_company"}
     mean = sum(row["tuned"]["rouge_l"] for row in predictions) / len(predictions)
     assert mean == pytest.approx(found["rouge_l_tuned"])
 
@@ -77,7 +79,7 @@ def test_no_text_of_the_table_stands_in_the_artifacts(run_training: RunTraining,
 
     for line in (out / "model" / "predictions.jsonl").read_text().splitlines():
         found = json.loads(line)
-        assert found.keys() == {"example_id", "split", "base", "tuned"}
+        assert found.keys() == {"example_id", "split", "task", "base", "tuned"}
         for model in ("base", "tuned"):
             assert found[model].keys() == {"rouge_1", "rouge_2", "rouge_l"}
             assert all(isinstance(value, float) for value in found[model].values())
@@ -85,6 +87,32 @@ def test_no_text_of_the_table_stands_in_the_artifacts(run_training: RunTraining,
         if file.is_file():
             content = file.read_bytes()
             assert b"Aardvark" not in content and b"Write the subcaption" not in content, file
+
+
+def test_splits_and_tasks_are_reported_apart(run_training: RunTraining, tmp_path: Path) -> None:
+    rows = make_rows(60)
+    for number, row in enumerate(rows):
+        row["task"] = "T1" if number % 2 else "T2"
+        if row["split"] == "validation" and number % 3 == 0:
+            row["split"] = "test_year"
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    short = {"max_steps": 1}
+    data = {"tasks": ["T1", "T2"], "max_test_rows": 12}
+    assert run_training(tmp_path / "out", rows=path, optimization=short, data=data) == 0
+    found = metrics(tmp_path / "out")
+    assert found["rows_test_year"] == 4
+    assert {"rouge_l_tuned", "t2_accuracy_tuned", "test_year_rouge_l_base", "test_year_t2_accuracy_base"} <= set(found)
+    assert not [key for key in found if key.startswith("test_company_year_")]
+    predictions = (tmp_path / "out" / "model" / "predictions.jsonl").read_text().splitlines()
+    assert {(row["split"], row["task"]) for row in map(json.loads, predictions)} == {
+        (split, task) for split in ("test_company", "test_year") for task in ("T1", "T2")
+    }
+
+    labels_only = [row | {"task": "T2"} if row["split"] == "test_company" else row for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in labels_only))
+    assert run_training(tmp_path / "none", rows=path, optimization=short, data=data) == 1
+    assert "rows taken of the test_company split is of T1: raise data.max_test_rows" in failure(tmp_path / "none")
 
 
 def test_two_runs_give_the_same_adapter_bytes(run_training: RunTraining, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     for number in range(count):
         topic, harm = dice.choice(TOPICS), dice.choice(HARMS)
         body = f"Problems with {topic} may {harm}. " * dice.randint(1, 3) + f"See note {number}."
-        split = ("train", "train", "train", "validation", "test")[number % 5]
+        split = ("train", "train", "train", "validation", "test_company")[number % 5]
         rows.append(
             {
                 "example_id": f"row-{number:03}",

@@ -1,0 +1,145 @@
+"""The training set's versions as a person asks for them: what a version is, what changed, what its examples say.
+
+Read as the auditor, whom the catalog lets read tables and nothing else: examples are governed text, so they are shown
+to who may SELECT them, and never stand in a run's records.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from govtune_assets.keys import DATASET_VERSIONS, SNAPSHOT, table_name
+from govtune_assets.settings import Settings
+from unitydoor.merkle import row_digest
+
+if TYPE_CHECKING:
+    from unitydoor.catalog import Catalog
+
+IDENTITY = ("task", "accession_number", "risk_factor_index")
+CONTENT = ("body_sha256", "prompt", "completion")
+"""Which rows are the same example, and what makes it another one: as in spark/manifest.py."""
+
+
+class NoSuchVersion(RuntimeError):
+    """The training set has no such version, or none yet."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A row of the table of versions."""
+
+    number: int
+    delta_version: int
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one example: `kind` is added, removed, edited, moved or restated."""
+
+    kind: str
+    task: str
+    accession_number: str
+    risk_factor_index: int
+    example_id: str
+
+
+@dataclass(frozen=True)
+class _State:
+    """An example in one version: digests of its content and of its whole row."""
+
+    example_id: str
+    split: str
+    content: bytes
+    row: bytes
+
+
+def versions(door: "Catalog", settings: Settings) -> list[Version]:
+    """Every version, the oldest first.
+
+    Raises:
+        NoSuchVersion: there is none yet.
+        unitydoor.privileges.Refused: the auditor may not read the table.
+    """
+    name = table_name(settings, DATASET_VERSIONS)
+    if not door.table_exists(name):
+        raise NoSuchVersion(f"{name} does not exist yet: materialize curated/training_snapshot, which writes it")
+    columns = ["version", "snapshot_delta_version", "manifest"]
+    rows = _delta(door, settings, name).to_pyarrow_table(columns=columns).to_pylist()
+    found = [Version(row["version"], row["snapshot_delta_version"], json.loads(row["manifest"])) for row in rows]
+    return sorted(found, key=lambda version: version.number)
+
+
+def choose(known: Sequence[Version], number: int | None) -> Version:
+    """The version of this number; the newest where none is named.
+
+    Raises:
+        NoSuchVersion: the message names those that there are.
+    """
+    for version in known:
+        if version.number == (known[-1].number if number is None else number):
+            return version
+    listing = ", ".join(str(version.number) for version in known) or "none"
+    raise NoSuchVersion(f"the training set has no version {number}; there are: {listing}")
+
+
+def differences(door: "Catalog", settings: Settings, before: Version, after: Version) -> Iterator[Change]:
+    """What became of each example between two versions, those that are the same left out, in order of identity.
+
+    Raises:
+        unitydoor.privileges.Refused: the auditor may not read the snapshot.
+    """
+    old, new = (_states(door, settings, version.delta_version) for version in (before, after))
+    for identity in sorted(old.keys() | new.keys()):
+        kind = _kind(old.get(identity), new.get(identity))
+        if kind != "same":
+            yield Change(kind, *identity, (new.get(identity) or old[identity]).example_id)
+
+
+def sample(
+    door: "Catalog", settings: Settings, version: Version, *, task: str, split: str, rows: int
+) -> list[dict[str, Any]]:
+    """The first `rows` examples of a task and split by their ids: always the same of a version.
+
+    Raises:
+        unitydoor.privileges.Refused: the auditor may not read the snapshot.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    dataset = _delta(door, settings, table_name(settings, SNAPSHOT), version.delta_version).to_pyarrow_dataset()
+    wanted = (pc.field("task") == task) & (pc.field("split") == split)
+    ids = sorted(dataset.to_table(columns=["example_id"], filter=wanted)["example_id"].to_pylist())[:rows]
+    chosen = wanted & pc.field("example_id").isin(pa.array(ids, pa.string()))
+    found: list[dict[str, Any]] = dataset.to_table(filter=chosen).to_pylist()
+    return sorted(found, key=lambda row: str(row["example_id"]))
+
+
+def _kind(old: _State | None, new: _State | None) -> str:
+    if old is None or new is None:
+        return "added" if old is None else "removed"
+    if old.content != new.content:
+        return "edited"
+    if old.split != new.split:
+        return "moved"
+    return "same" if old.row == new.row else "restated"
+
+
+def _states(door: "Catalog", settings: Settings, delta_version: int) -> dict[tuple[str, str, int], _State]:
+    """Digests of a snapshot's rows by identity; the texts pass by batch and are not kept."""
+    table = _delta(door, settings, table_name(settings, SNAPSHOT), delta_version)
+    found = {}
+    for batch in table.to_pyarrow_dataset().to_batches():
+        for row in batch.to_pylist():
+            content = row_digest([row[name] for name in CONTENT])
+            identity = (str(row["task"]), str(row["accession_number"]), int(row["risk_factor_index"]))
+            found[identity] = _State(row["example_id"], row["split"], content, row_digest(list(row.values())))
+    return found
+
+
+def _delta(door: "Catalog", settings: Settings, name: str, version: int | None = None) -> Any:
+    from deltalake import DeltaTable
+
+    grant = door.vend_table(name, "READ")
+    return DeltaTable(grant.url, version=version, storage_options=grant.storage_options(settings.region))

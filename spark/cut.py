@@ -1,0 +1,41 @@
+"""Cutting of a long body at the end of a sentence. Plain Python, no Spark."""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"\S+")
+_END = re.compile(r"(?P<word>[^\s.!?]*)(?P<stop>[.!?])[\"')\]]*$")
+_ABBREVIATED = re.compile(
+    r"(?:no|inc|corp|co|ltd|vs|mr|mrs|ms|dr|st|art|sec|fig|approx|jan|feb|aug|sept|oct|nov|dec)", re.IGNORECASE
+)
+_OPENS = re.compile(r"[\"'(\[]*[A-Z0-9\u2022\u00b7\u25cf]")
+
+
+def cut(body: str, most_words: int) -> tuple[str, int]:
+    """Return the body's sentences that fit into `most_words`, and the number of words cut off its end.
+
+    A body that fits is returned as it is. Where full sentences fill less than half of the words, as in a long list, the
+    cut is at the last item's end. What is left is empty where nothing ends in time.
+    """
+    places = [match.span() for match in _WORD.finditer(body)]
+    if len(places) <= most_words:
+        return body, 0
+    ends = range(most_words, 0, -1)
+    kept = next((number for number in ends if _ends_sentence(body, places[number - 1], places[number])), 0)
+    if kept < most_words / 2:
+        kept = next((number for number in ends if "\n" in body[places[number - 1][1] : places[number][0]]), kept)
+    return body[: places[kept - 1][1]] if kept else "", len(places) - kept
+
+
+def _ends_sentence(body: str, word: tuple[int, int], following: tuple[int, int]) -> bool:
+    """Whether the word has a full stop that ends a sentence: no abbreviation's or initial's, unless its line ends."""
+    match = _END.search(body[slice(*word)])
+    if match is None:
+        return False
+    if "\n" in body[word[1] : following[0]]:
+        return True
+    before = match["word"].lstrip("\"'([")
+    initial = len(before) == 1 or "." in body[word[0] : word[0] + match.start("stop")]
+    shortened = match["stop"] == "." and (initial or _ABBREVIATED.fullmatch(before))
+    return not shortened and _OPENS.match(body, following[0]) is not None

@@ -1,0 +1,204 @@
+"""The versions of the training set: one row in the table of versions for each, and one JSON object beside the data.
+
+A version is its content: it has a number of its own only where the snapshot's Merkle root differs from the newest
+version's. The object stands in the snapshot's own folder under `_manifests/`, which readers of Delta tables and
+VACUUM pass over (names that begin with an underscore), and is written before the row, so that each row has its object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
+from pyspark.sql.types import IntegerType, StringType, StructField, StructType
+
+from spark import extras
+from spark.digests import row_digest
+from spark.tables import GovernedTables, TableSpec, Written
+
+FOLDER = "_manifests"
+IDENTITY = ("task", "accession_number", "risk_factor_index")
+"""What makes two rows of two versions the same example: the task, and the risk factor that it was made of."""
+CONTENT = ("body_sha256", "prompt", "completion")
+"""What makes an example another one: the filing's paragraph, or the text made of it."""
+KINDS = ("added", "removed", "edited", "moved", "restated", "same")
+"""What can become of an example. `moved`: the same content in another split. `restated`: another column alone differs,
+such as a version, an address or a cluster."""
+
+
+def _column(name: str, kind: Any, comment: str) -> StructField:
+    return StructField(name, kind, True, {"comment": comment})
+
+
+VERSIONS = StructType(
+    [
+        _column("version", IntegerType(), "Number of the version, from 1"),
+        _column("created_at", StringType(), "When the version was made, ISO 8601, UTC"),
+        _column("merkle_root", StringType(), "Merkle root over the snapshot's rows: what makes the version one"),
+        _column("snapshot_table", StringType(), "Full name of the snapshot's table"),
+        _column("snapshot_delta_version", IntegerType(), "Delta version of the snapshot that holds this content"),
+        _column("rows", IntegerType(), "Examples"),
+        _column("added", IntegerType(), "Examples that the version before lacks"),
+        _column("removed", IntegerType(), "Examples of the version before that are gone"),
+        _column("edited", IntegerType(), "Examples with another body, prompt or completion than in the version before"),
+        _column("code_version", StringType(), "Digest of the code that made the version"),
+        _column("run_id", StringType(), "Dagster run that made the version"),
+        _column("description", StringType(), "What the data is, in words"),
+        _column("manifest_url", StringType(), "Address of the manifest beside the data"),
+        _column("manifest", StringType(), "The whole manifest, a JSON object"),
+    ]
+)
+VERSIONS_COMMENT = "One row for each version of the training set: what it holds, what it was made of, what changed."
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is told of a snapshot: its measures, and what it was made of. All values are JSON's."""
+
+    measures: Mapping[str, Any]
+    sources: Sequence[Mapping[str, Any]]
+    code_version: str
+    run_id: str
+    description: str
+
+
+def of_job(
+    tables: GovernedTables,
+    parameters: Mapping[str, Any],
+    source_version: int,
+    written: Written,
+    measured: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Record the version of a snapshot that the job of these parameters wrote; return what to report of it.
+
+    Raises JobError for a parameter that is missing, Refused where the catalog does not let us.
+    """
+    raw = {
+        "table": extras.text(parameters, "raw_table"),
+        "delta_versions": {year: int(version) for year, version in extras.texts(parameters, "raw_versions").items()},
+    }
+    examples = {
+        "table": extras.text(parameters, "source_table"),
+        "delta_version": source_version,
+        "data_versions": extras.texts(parameters, "source_versions"),
+    }
+    facts = Facts(
+        measures=measured,
+        sources=[raw, examples],
+        code_version=extras.text(parameters, "code_version"),
+        run_id=extras.text(parameters, "run_id"),
+        description=extras.text(parameters, "description"),
+    )
+    spec = TableSpec(
+        name=extras.text(parameters, "versions_table"),
+        location=extras.text(parameters, "versions_location"),
+        schema=VERSIONS,
+        comment=VERSIONS_COMMENT,
+    )
+    found = record(tables, spec, extras.text(parameters, "target_table"), written, facts)
+    row = found.rows.select("manifest", "manifest_url").first()
+    return {
+        "manifest": json.loads(row["manifest"]),
+        "manifest_url": row["manifest_url"],
+        "versions_delta_version": found.version,
+    }
+
+
+def record(tables: GovernedTables, versions: TableSpec, snapshot: str, written: Written, facts: Facts) -> Written:
+    """Add the version that holds this content, unless it is the newest one; return the row of the newest version.
+
+    `snapshot` is the table's full name, `written` its rows as read back. Raises Refused where the catalog does not
+    let us write one of the two tables.
+    """
+    tables.ensure(versions)
+    before = newest(tables, versions.name)
+    if before is not None and before["merkle_root"] == written.digest:
+        return tables.stored(versions.name, where=f"version = {before['version']}")
+    number = before["version"] + 1 if before else 1
+    manifest = {
+        "version": number,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "description": facts.description,
+        "snapshot": {"table": snapshot, "delta_version": written.version, "merkle_root": written.digest},
+        "sources": list(facts.sources),
+        "code_version": facts.code_version,
+        "run_id": facts.run_id,
+        "measures": dict(facts.measures),
+        "changes": _changes_since(tables, before, snapshot, written),
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True)
+    url = tables.put(snapshot, f"{FOLDER}/{number:06d}.json", text)
+    row = tables.spark.createDataFrame([_row(manifest, url, text)], VERSIONS)
+    commit = json.dumps({"run_id": facts.run_id, "code_version": facts.code_version, "version": number})
+    return tables.replace(versions.name, row, where=f"version = {number}", commit=commit)
+
+
+def newest(tables: GovernedTables, name: str) -> dict[str, Any] | None:
+    """The newest version's row; None while there is none."""
+    rows = tables.read(name, version=tables.version(name, operation="READ_WRITE"), operation="READ_WRITE")
+    first = rows.sort(F.col("version").desc()).first()
+    return dict(first.asDict()) if first is not None else None
+
+
+def changes(before: DataFrame, after: DataFrame) -> dict[str, dict[str, int]]:
+    """Count by task what became of the examples between two snapshots; every kind of KINDS has a number."""
+    sides = [
+        rows.groupBy(*IDENTITY).agg(
+            *(
+                F.sort_array(F.collect_list(row_digest(columns))).alias(f"{name}_{side}")
+                for name, columns in (("content", CONTENT), ("placed", (*CONTENT, "split")), ("row", rows.columns))
+            )
+        )
+        for side, rows in (("before", before), ("after", after))
+    ]
+    differs = {name: F.col(f"{name}_before") != F.col(f"{name}_after") for name in ("content", "placed", "row")}
+    kind = (
+        F.when(F.col("row_before").isNull(), "added")
+        .when(F.col("row_after").isNull(), "removed")
+        .when(differs["content"], "edited")
+        .when(differs["placed"], "moved")
+        .when(differs["row"], "restated")
+        .otherwise("same")
+    )
+    joined = sides[0].join(sides[1], list(IDENTITY), "full")
+    counted = joined.groupBy("task", kind.alias("kind")).count().collect()
+    found = {row["task"]: dict.fromkeys(KINDS, 0) for row in sorted(counted, key=lambda row: str(row["task"]))}
+    for row in counted:
+        found[row["task"]][row["kind"]] = int(row["count"])
+    return found
+
+
+def _changes_since(
+    tables: GovernedTables, before: Mapping[str, Any] | None, snapshot: str, written: Written
+) -> dict[str, Any]:
+    """The change against the version before, which time travel still reads.
+
+    A snapshot made anew, in an empty folder or under another name, counts its Delta versions from 0 again: there is
+    nothing to compare with, and `since` is null, as it is for the first version.
+    """
+    if before is None or before["snapshot_table"] != snapshot or before["snapshot_delta_version"] >= written.version:
+        since, old = None, written.rows.limit(0)
+    else:
+        since = before["version"]
+        old = tables.read(snapshot, version=before["snapshot_delta_version"], operation="READ_WRITE")
+    by_task = changes(old, written.rows)
+    total = {kind: sum(counts[kind] for counts in by_task.values()) for kind in KINDS}
+    return {"since": since, **total, "by_task": by_task}
+
+
+def _row(manifest: Mapping[str, Any], url: str, text: str) -> dict[str, Any]:
+    return {
+        **{name: manifest[name] for name in ("version", "created_at", "code_version", "run_id", "description")},
+        "merkle_root": manifest["snapshot"]["merkle_root"],
+        "snapshot_table": manifest["snapshot"]["table"],
+        "snapshot_delta_version": manifest["snapshot"]["delta_version"],
+        "rows": manifest["measures"]["rows"],
+        **{kind: manifest["changes"][kind] for kind in ("added", "removed", "edited")},
+        "manifest_url": url,
+        "manifest": text,
+    }

@@ -1,0 +1,132 @@
+"""Word lists of the recognisers of names and addresses: kinds of street, places, offices, companies' words.
+
+Each list of alternatives is a part of regular expressions and may hold some of their signs. Facts and words only; how
+they are used stands in `signature_names` and `street_addresses`.
+"""
+
+from __future__ import annotations
+
+
+def alternatives(text: str) -> str:
+    """Join the alternatives of a text of several lines, parted by |, into one line."""
+    return "".join(line.strip() for line in text.splitlines())
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text of several lines."""
+    return frozenset(text.split())
+
+
+STREETS = alternatives(
+    r"""
+    street|st|avenue|ave|road|rd|drive|dr|lane|ln|boulevard|blvd|court|ct|place|pl|way|terrace|ter|circle|cir|
+    square|sq|parkway|pkwy|highway|hwy|trail|trl|crescent|cres|close|mews|row|spur|loop|path|run|alley|walk|
+    gardens|grove|hill|heights|park|pike|turnpike|point|ridge|cove|crossing|bend|plaza|quay|wharf|gate|green|
+    mount|rise|vale|view|broadway|county road|route|chome
+    """
+)
+"""Kinds of street, in English, with their abbreviations."""
+
+FOREIGN_STREETS = alternatives(
+    r"""
+    rue|via|viale|piazza|corso|rua|avenida|av|calle|carrera|paseo|travessa|largo|strada|ulica|ul|jalan|jl|
+    impasse|quai|chemin|place|plaza|camino|rambla|prospekt|allee|am|an der|bulevar|boulevard|avenue|largo
+    """
+)
+"""Kinds of street that stand before its name, in other languages."""
+
+STREET_ENDINGS = alternatives(
+    r"""
+    stra(?:ß|ss)e|str\.|gasse|platz|weg|allee|gracht|straat|laan|plein|kade|gatan|vägen|vej|gade|veien|gata|katu|
+    utca
+    """
+)
+"""Kinds of street that end its name, in Germanic languages and others."""
+
+STATES = alternatives(
+    r"""
+    Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|District of Columbia|Florida|
+    Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|
+    Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|
+    North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Puerto Rico|Rhode Island|South Carolina|
+    South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming|A[KLRZ]|C[AOT]|
+    D\.?C\.?|DE|FL|GA|GU|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N\.[CDHJMY]\.|S\.[CD]\.|R\.I\.|P\.R\.|W\. ?Va\.|Ala|
+    Ariz|Ark|Calif|Colo|Conn|Fla|Ill|Ind|Kans?|Mass|Mich|Minn|Miss|Mont|Nebr?|Nev|Okla|Oreg?|Pa|Penn|Tenn|Tex|Vt|
+    Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]
+    """
+)
+"""States and territories of the United States, by name, postal code and older abbreviation."""
+
+PROVINCES = alternatives(
+    r"""
+    Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan|
+    AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Victoria|Queensland|NSW|VIC|QLD
+    """
+)
+"""Provinces and states of Canada and Australia."""
+
+COUNTRIES = alternatives(
+    r"""
+    Argentina|Australia|Austria|Belgium|Bermuda|Brazil|Bulgaria|Canada|Cayman Islands|Chile|China|Colombia|
+    Croatia|Cyprus|Czech Republic|Czechia|Denmark|England|Estonia|Finland|France|Germany|Greece|Hong Kong|
+    Hungary|Iceland|India|Indonesia|Ireland|Israel|Italy|Japan|Kenya|Korea|Latvia|Lithuania|Luxembourg|Malaysia|
+    Malta|Mexico|México|Monaco|Morocco|(?:the )?Netherlands|New Zealand|Nigeria|Northern Ireland|Norway|Panama|
+    Peru|(?:the )?Philippines|Poland|Portugal|Romania|Scotland|Serbia|Singapore|Slovakia|Slovenia|South Africa|
+    South Korea|Spain|Sweden|Switzerland|Taiwan|Thailand|Turkey|Türkiye|U\.?K\.?|Ukraine|United Arab Emirates|
+    UAE|United Kingdom|Russia|Russian Federation|Egypt|Jordan|Saudi Arabia|Qatar|Kuwait|Bahrain|Oman|Lebanon|
+    Pakistan|Bangladesh|Sri Lanka|Nepal|Ghana|Ethiopia|Tanzania|Uganda|Senegal|Tunisia|Algeria|Ecuador|Bolivia|
+    Paraguay|Venezuela|Costa Rica|Guatemala|Honduras|El Salvador|Nicaragua|Cuba|Dominican Republic|Haiti|Jamaica|
+    (?:the )?Bahamas|Barbados|Liechtenstein|Jersey|Guernsey|Isle of Man|Gibraltar|Andorra|San Marino|Albania|
+    Montenegro|Moldova|Belarus|Armenia|Azerbaijan|Kazakhstan|Uzbekistan|Mongolia|Cambodia|Laos|Myanmar|Brunei|
+    Macau|Macao|Fiji|Aruba|Curaçao|Syria|Iraq|Afghanistan|Cameroon|Zambia|Zimbabwe|Botswana|Namibia|Mozambique|Angola|
+    Rwanda|Mauritius|Madagascar|Seychelles|Malawi|Sudan|Belize|Suriname|Guyana|Greenland|Guam|American Samoa|
+    (?:British|U\.?S\.?) Virgin Islands|Channel Islands|Hong Kong SAR|Republic of (?:Korea|Ireland)|P\.?R\.? China|
+    Martinique|Guadeloupe|Côte d'Ivoire|Ivory Coast|Deutschland|Österreich|Schweiz|España|Italia|Brasil|Sverige|Norge|
+    Danmark|
+    (?:the )?United States(?: of America)?|U\.?S\.?A\.?|USA|Uruguay|Vietnam|Wales
+    """
+)
+"""Countries, in English and some in their own language."""
+
+ROLES = words(
+    """
+    accountant accounting administrative administrator adviser advisor agent analyst assistant associate
+    attorney attorney-in-fact auditor authorized banking board borrower buyer ceo cfo chair chairman chairperson
+    chairwoman chief cio clerk compliance consultant controller coo corporate counsel custodian deputy
+    development director employee engineer executive executor executrix finance financial founder general global
+    governor grantee grantor guarantor guardian head holder human human-resources individual individually
+    information interim investment investor its lead legal lender manager managing marketing member minister
+    non-executive notary officer operating operations optionee owner participant partner people person
+    petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
+    representative resources responsible sales scientific secretary seller senior settlor shareholder signatory
+    signer sole spouse stockholder subscriber successor supervisor tax technology treasurer treasury trustee
+    underwriter vice vp warrantholder witness
+    """
+)
+"""Words of offices and of a party's part."""
+
+COMPANY_WORDS = words(
+    """
+    ab advisers advisors ag airlines assn associates association authority banc bancorp bank bros brothers bv
+    capital co committee companies company corp corporation department enterprises equity exchange finance
+    financial foundation fund funding funds gmbh gp group holding holdings inc incorporated industries insurance
+    international investments investors lc limited llc lllp llp lp ltd management markets midstream nominees nv
+    partners partnership pc plan plc pllc properties realty resources sa sarl securities services solutions spa
+    stock systems technologies trust university ventures
+    """
+)
+"""Words by which a name is a company's."""
+
+FORM_WORDS = words(
+    """
+    accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april
+    as attachment august before board box by certificate certification city class common company consent
+    contract corporate county date dated december delivery document each effective email exchange exhibit fax
+    february federal filing first for form from general hereby home in january joint july june listed mailing
+    march may name no not notary notice november number october of on or page part phone pursuant real
+    registrant registration report resolution respectfully schedule seal second section securities september
+    series share shares signature signatures signed signing social state statement states stock subject summary
+    tax telephone that the this title to under undersigned united upon very we whereof with witness yours
+    """
+)
+"""Words of forms and filings that begin with a capital there."""

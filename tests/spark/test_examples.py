@@ -1,0 +1,141 @@
+"""The tasks in Spark: labels, cut, mix and what the job `examples` reports of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from folder_tables import FolderTables
+from raw_rows import RAW_SCHEMA, Rows, factor, filing, paragraph
+
+from spark import mix
+from spark.examples import as_examples, asked, candidates, refined, thinned, without_duplicates
+from spark.jobs import examples
+from spark.templates import BODY_WORDS, TEMPLATES
+
+RAW, EXAMPLES = "raw.risk_factors", "curated.risk_factor_examples"
+HEADINGS = ("Operational Risks", "Legal Risks", "Business and Market Risks", "Risks of Bitcoin", "General Risks")
+
+
+def grouped(name: str, number: int, heading: str | None) -> dict[str, Any]:
+    """A risk factor under a heading."""
+    return factor(paragraph(name, number), f"The {name} and its part {number} may fail") | {"group": heading}
+
+
+def section(cik: int, named: int) -> Rows:
+    """A filing with a risk factor under each heading and one under none, whose summary names the first of them."""
+    factors = [grouped(f"plant {cik}", number, heading) for number, heading in enumerate((*HEADINGS, None))]
+    own = [
+        "loss of customers abroad",
+        "failure of tunnels",
+        "theft of copper",
+        "storms in winter",
+        "tax on steel",
+        "war",
+    ]
+    captioned = [
+        item | {"subcaption": f"We may suffer from {name} soon"} for item, name in zip(factors, own, strict=True)
+    ]
+    summary = "\n".join(f"\u2022 {name}" for name in own[:named])
+    return [filing(cik, 2023, captioned, summary=summary)]
+
+
+@pytest.fixture(scope="module")
+def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[FolderTables, dict[str, Any]]:
+    """Six filings with labels, one with a long body, one twice the same, and what the job said of them."""
+    tables = FolderTables(spark, tmp_path_factory.mktemp("tasks"))
+    rows = [row for cik in range(1, 7) for row in section(cik, 4)]
+    long = " ".join(paragraph("long plant", number) for number in range(12))
+    rows += [
+        filing(8, 2023, [factor(long)]),
+        filing(9, 2023, section(1, 0)[0]["risk_factors"], summary=None, accession_number="0000000009-23-000001"),
+    ]
+    frame = spark.createDataFrame(rows, RAW_SCHEMA)
+    frame.write.format("delta").partitionBy("fiscal_year").save(tables.location(RAW))
+    report = examples.run(
+        tables,
+        {
+            "run_id": "run-1",
+            "code_version": "code-1",
+            "source_table": RAW,
+            "target_table": EXAMPLES,
+            "target_location": tables.location(EXAMPLES),
+            "fiscal_year": 2023,
+        },
+    )
+    return tables, dict(report.metadata)
+
+
+def test_labels_come_from_the_filing(made: tuple[FolderTables, dict[str, Any]]) -> None:
+    tables, _ = made
+    rows = tables.spark.read.format("delta").load(tables.location(EXAMPLES)).collect()
+    by_task = {task: {(row["completion"], row["risk_factor_index"]) for row in rows if row["task"] == task}
+               for task in TEMPLATES}  # fmt: skip
+    assert by_task["T2"] <= {("business and operations", 0), ("legal and regulatory", 1)}
+    assert by_task["T3"] <= {("specific", place) for place in range(4)} | {("generic", 4)}
+    assert by_task["T4"] <= {("yes", place) for place in range(4)} | {("no", 4), ("no", 5)}
+    assert all(by_task.values())
+    for row in rows:
+        template = TEMPLATES[row["task"]]
+        before, after = template.parts()
+        assert row["prompt"].startswith(before)
+        assert row["prompt"].endswith(after)
+        assert row["template_version"] == template.version
+
+
+def test_every_risk_factor_is_accounted_for_in_every_task(made: tuple[FolderTables, dict[str, Any]]) -> None:
+    _, metadata = made
+    assert metadata["usable"] == 6 * 6 + 1 + 6
+    for task in TEMPLATES:
+        unlabelled = sum(metadata["unlabelled"].get(task, {}).values())
+        left_out = metadata["duplicates_by_task"][task] + metadata["thinned"][task]
+        assert metadata["usable"] == unlabelled + left_out + metadata["rows_by_task"][task]
+    assert metadata["unlabelled"]["T2"] == {
+        "ambiguous_heading": 7,
+        "general_heading": 7,
+        "no_heading": 7 + 1,
+        "unmapped_heading": 7,
+    }
+    assert metadata["unlabelled"]["T3"] == {"no_general_caption": 1, "no_heading": 7}
+    assert metadata["unlabelled"]["T4"] == {"no_summary": 7}
+    assert metadata["headings_left_out"] == {"business and market risks": 7, "risks of bitcoin": 7}
+    assert metadata["duplicates_by_task"] == {"T1": 6, "T2": 2, "T3": 5, "T4": 0}
+    assert metadata["rows_by_task"]["T1"] == 37
+    assert (metadata["companies"], metadata["source_companies"]) == (7, 8)
+
+
+def test_labels_are_counted(made: tuple[FolderTables, dict[str, Any]]) -> None:
+    _, metadata = made
+    assert set(metadata["labels"]) == {"T2", "T3", "T4"}
+    for task, by_label in metadata["labels"].items():
+        assert sum(by_label.values()) == metadata["rows_by_task"][task]
+
+
+def test_a_long_body_is_cut_and_says_so(made: tuple[FolderTables, dict[str, Any]]) -> None:
+    tables, metadata = made
+    rows = tables.spark.read.format("delta").load(tables.location(EXAMPLES))
+    (row,) = rows.where("cut_words > 0").collect()
+    before, after = TEMPLATES[row["task"]].parts()
+    body = row["prompt"][len(before) : len(row["prompt"]) - len(after)]
+    assert len(body.split()) <= BODY_WORDS
+    assert body.endswith(".")
+    whole = " ".join(paragraph("long plant", number) for number in range(12))
+    assert len(body.split()) + row["cut_words"] == len(whole.split())
+    assert (row["char_start"], row["char_end"]) == (0, len(whole))
+    assert metadata["cut_rows"] == 1
+
+
+def test_mix_is_drawn_by_body_and_not_by_order(spark: Any) -> None:
+    rows = [row for cik in range(1, 16) for row in section(cik, 3)]
+    frame = spark.createDataFrame(rows, RAW_SCHEMA)
+    unique = without_duplicates(as_examples(asked(refined(candidates(frame))))).cache()
+    counts = {row["task"]: row["count"] for row in unique.groupBy("task").count().collect()}
+    rates = mix.rates(counts)
+    first, again = (
+        {row["example_id"] for row in thinned(unique.repartition(number), rates).select("example_id").collect()}
+        for number in (1, 5)
+    )
+    assert first == again
+    kept = {row["task"]: row["count"] for row in thinned(unique, rates).groupBy("task").count().collect()}
+    assert kept["T1"] == counts["T1"] == 90
+    assert 0.5 <= kept["T1"] / sum(kept.values()) <= 0.7

@@ -1,0 +1,62 @@
+"""The same Merkle root from two executors in processes of their own as from one process."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pyspark
+from pyspark.sql import SparkSession
+from test_leakage import fillers, frame, near
+
+from spark import schemas
+from spark.digests import content_root
+from spark.jobs.snapshot import freeze
+from spark.leakage import MOST_SHARED
+
+PROJECT = Path(__file__).parents[2]
+SETTINGS = {
+    "spark.sql.shuffle.partitions": "4",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.memory": "512m",
+    "spark.executor.memory": "512m",
+    # So few rows are sooner through than compiled for.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
+def spark_home(folder: Path) -> Path:
+    """A Spark of links to the installed one: executors keep their files below it."""
+    folder.mkdir()
+    for entry in Path(pyspark.__file__).parent.iterdir():
+        (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+def test_two_executors_make_the_root_that_one_process_makes(spark: SparkSession, tmp_path: Path) -> None:
+    rows = fillers()
+    copies = [row | {"example_id": f"{row['example_id']}-copy", "prompt": near(row["prompt"])} for row in rows[::3]]
+    rows = [row | {"body_sha256": row["prompt"]} for row in rows + copies]
+    random.Random(1).shuffle(rows)
+    folder = str(tmp_path / "examples")
+    frame(spark, rows).repartition(5).write.parquet(folder)
+    here = content_root(freeze(frame(spark, rows), frozenset(), MOST_SHARED).rows, schemas.SNAPSHOT.names)
+    environment = os.environ | {
+        "SPARK_HOME": str(spark_home(tmp_path / "spark")),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_SCALA_VERSION": "2.13",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(PROJECT),
+        "PYSPARK_SUBMIT_ARGS": " ".join(
+            [*(f"--conf {name}={value}" for name, value in SETTINGS.items()), "pyspark-shell"]
+        ),
+    }
+    program = [sys.executable, Path(__file__).with_name("root_on_executors.py"), folder, "local-cluster[2,1,512]"]
+    done = subprocess.run(program, env=environment, cwd=tmp_path, check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.split() == [here, "2"]
