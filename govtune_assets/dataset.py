@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from govtune_assets.delta import read_rows
 from govtune_assets.keys import DATASET_VERSIONS, SNAPSHOT, table_name
 from govtune_assets.settings import Settings
 from unitydoor.merkle import row_digest
@@ -66,7 +67,7 @@ def versions(door: "Catalog", settings: Settings) -> list[Version]:
     if not door.table_exists(name):
         raise NoSuchVersion(f"{name} does not exist yet: materialize curated/training_snapshot, which writes it")
     columns = ["version", "snapshot_delta_version", "manifest"]
-    rows = _delta(door, settings, name).to_pyarrow_table(columns=columns).to_pylist()
+    rows = read_rows(door.vend_table(name, "READ"), settings.region, columns=columns)
     found = [Version(row["version"], row["snapshot_delta_version"], json.loads(row["manifest"])) for row in rows]
     return sorted(found, key=lambda version: version.number)
 
@@ -105,14 +106,10 @@ def sample(
     Raises:
         unitydoor.privileges.Refused: the auditor may not read the snapshot.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    dataset = _delta(door, settings, table_name(settings, SNAPSHOT), version.delta_version).to_pyarrow_dataset()
-    wanted = (pc.field("task") == task) & (pc.field("split") == split)
-    ids = sorted(dataset.to_table(columns=["example_id"], filter=wanted)["example_id"].to_pylist())[:rows]
-    chosen = wanted & pc.field("example_id").isin(pa.array(ids, pa.string()))
-    found: list[dict[str, Any]] = dataset.to_table(filter=chosen).to_pylist()
+    wanted = {"task": [task], "split": [split]}
+    identifiers = _snapshot(door, settings, version.delta_version, columns=["example_id"], where=wanted)
+    first = sorted(str(row["example_id"]) for row in identifiers)[:rows]
+    found = _snapshot(door, settings, version.delta_version, where={**wanted, "example_id": first})
     return sorted(found, key=lambda row: str(row["example_id"]))
 
 
@@ -128,18 +125,14 @@ def _kind(old: _State | None, new: _State | None) -> str:
 
 def _states(door: "Catalog", settings: Settings, delta_version: int) -> dict[tuple[str, str, int], _State]:
     """Digests of a snapshot's rows by identity; the texts pass by batch and are not kept."""
-    table = _delta(door, settings, table_name(settings, SNAPSHOT), delta_version)
     found = {}
-    for batch in table.to_pyarrow_dataset().to_batches():
-        for row in batch.to_pylist():
-            content = row_digest([row[name] for name in CONTENT])
-            identity = (str(row["task"]), str(row["accession_number"]), int(row["risk_factor_index"]))
-            found[identity] = _State(row["example_id"], row["split"], content, row_digest(list(row.values())))
+    for row in _snapshot(door, settings, delta_version):
+        content = row_digest([row[name] for name in CONTENT])
+        identity = (str(row["task"]), str(row["accession_number"]), int(row["risk_factor_index"]))
+        found[identity] = _State(row["example_id"], row["split"], content, row_digest(list(row.values())))
     return found
 
 
-def _delta(door: "Catalog", settings: Settings, name: str, version: int | None = None) -> Any:
-    from deltalake import DeltaTable
-
-    grant = door.vend_table(name, "READ")
-    return DeltaTable(grant.url, version=version, storage_options=grant.storage_options(settings.region))
+def _snapshot(door: "Catalog", settings: Settings, delta_version: int, **wanted: Any) -> Iterator[dict[str, Any]]:
+    grant = door.vend_table(table_name(settings, SNAPSHOT), "READ")
+    return read_rows(grant, settings.region, version=delta_version, **wanted)

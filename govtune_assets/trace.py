@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from govtune_assets.delta import read_rows
 from govtune_assets.keys import RAW_TABLE, SNAPSHOT, table_name
 from govtune_assets.settings import Settings
 
@@ -67,12 +68,7 @@ def trace(door: "Catalog", settings: Settings, example_id: str) -> Trace:
 
 
 def _one(door: "Catalog", settings: Settings, table: str, column: str, value: str) -> Mapping[str, Any]:
-    import pyarrow.compute as pc
-    from deltalake import DeltaTable
-
-    grant = door.vend_table(table, "READ")
-    delta = DeltaTable(grant.url, storage_options=grant.storage_options(settings.region))
-    rows: list[dict[str, Any]] = delta.to_pyarrow_table(filters=pc.field(column) == value).to_pylist()
+    rows = list(read_rows(door.vend_table(table, "READ"), settings.region, where={column: [value]}))
     if len(rows) != 1:
         raise NotTraceable(f"{table} holds {len(rows)} rows with {column} {value}, one is expected")
     return rows[0]

@@ -11,12 +11,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
-from deltalake import DeltaTable
 
 from govtune_assets import gates, markdown
 from govtune_assets.assets.common import access_table
 from govtune_assets.checks.common import Gate, TableGate, Verdict, build_gate, build_table_gate, recorded
 from govtune_assets.collection_report import Coverage
+from govtune_assets.delta import read_rows
 from govtune_assets.keys import RAW_TABLE, table_name
 from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.provenance import Materialized
@@ -122,8 +122,7 @@ def read_back(door: Catalog, settings: Settings) -> RowsRead:
         unitydoor.privileges.Refused: who enters by `door` may not read the table.
     """
     grant = door.vend_table(table_name(settings, RAW_TABLE), "READ")
-    table = DeltaTable(grant.url, storage_options=grant.storage_options(settings.region))
-    return RowsRead(table.to_pyarrow_table(columns=list(READ_BACK)).to_pylist(), grant)
+    return RowsRead(list(read_rows(grant, settings.region, columns=READ_BACK)), grant)
 
 
 def accession_numbers_unique(made: Materialized, read: RowsRead) -> Verdict:
