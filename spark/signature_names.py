@@ -1,181 +1,305 @@
-"""Names of people in signature blocks: after /s/, By: or Name:, printed under a signature, or over a closing role.
+"""Names of people in signature blocks: behind a signature's sign or label, printed beside one, or given a power.
 
 Names in prose are not looked for: a risk factor may name its chief executive. Plain Python, no Spark and no Presidio.
+
+A name is taken for what stands around it, in four ways: behind a mark (`/s/`, "By:", "Signed by"); in a line or a cell
+of a table of its own, beside a mark, a rule or a closing (`_printed`); in a power of attorney (`_given_powers`); and
+where a name so found stands once more on a line of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import regex
 
-from spark.vocabulary import COMPANY_WORDS, FORM_WORDS, ROLES
+from spark.vocabulary import COMPANY_WORDS, FORM_WORDS, ROLES, STATES
 
-CLOSE_LINES = 3
-"""How many lines that hold text may stand between a printed name and what makes it a signature's."""
+NEAR = 4
+"""How many lines that hold text may stand between a printed name, or a weak label, and what makes it a signature's."""
 MAX_MARKED_WORDS = 3
 """Words of a name behind a mark, when one of them is also a word of another kind."""
-NAME_TOKENS = range(2, 7)
+NAME_TOKENS = range(2, 10)
 """Words of a name, initials and suffixes counted."""
+LONG_LINE = 400
+"""Characters of a line from which on it is prose: no cell of it is a printed name."""
 
+_B = r"[^\S\n]"
 _SUFFIX = r"(?:(?i:jr|sr|esq)\b\.?|II|III|IV|V)\b\.?"
+_PARTICLES = (
+    r"(?:de|del|della|dello|delle|dei|der|den|dem|des|van|von|vom|da|das|di|do|dos|du|la|las|le|les|lo|los|el|al|ap|ab"
+    r"|abu|bin|binti|bint|ben|ibn|te|ter|ten|'t|thi|zu|zum|zur|und|af|av|op|ni|y|e|i)"
+)
 _WORD = (
-    r"(?:(?:\p{Lu}\.){2,3}|['\u2018\u2019]?\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
+    r"(?:(?:\p{Lu}\.-?){2,3}(?=[\s,]|$)|(?:\p{Lu}\.){1,2}(?=\p{Lu}\p{Ll})\p{Lu}[\p{L}\p{M}]+"
+    r"|['\u2018\u2019]?\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
     r"|[\"\u201c(]\p{Lu}\p{L}+[\"\u201d)]"
-    r"|(?:de|del|della|der|den|dem|van|von|vom|da|das|di|do|dos|du|la|le|lo|el|al|ap|ab|abu|bin|bint|ben|ibn|te|ter"
-    r"|ten|thi"
-    r"|zu|zum|zur|af|av|op|ni|y|e|i)\b(?:-\p{Lu}\p{L}+)?"
-    r"|(?:el|al|d|l|o)['\u2019-]\p{Lu}\p{L}+)"
+    rf"|{_PARTICLES}(?![\p{{L}}'\u2019])(?:-\p{{Lu}}\p{{L}}+)?"
+    r"|(?:el|al|d|l|o|t)['\u2019-]\p{Lu}\p{L}+)"
 )
-_NAME = regex.compile(rf"{_WORD}(?:[^\S\n]{{1,2}}{_WORD}){{1,5}}(?:,[^\S\n]*{_SUFFIX})?")
-_SURNAME_FIRST = regex.compile(r"\p{Lu}{2,}(?:-\p{Lu}+)?,[^\S\n]+\p{Lu}\p{L}+(?:[^\S\n]\p{Lu}\b\.?)?")
-_ANY_CASE = regex.compile(r"\p{L}[\p{L}.'\u2019-]*(?:[^\S\n]\p{L}[\p{L}.'\u2019-]*){1,3}(?=[^\S\n]*(?:$|,))")
-_ONE_WORD = regex.compile(r"\p{Lu}\p{Ll}{2,}(?=[^\S\n]*$)")
-_TITLE = regex.compile(r"(?:Mr|Mrs|Ms|Dr|Prof|Hon|Sir)\b\.?[^\S\n]+")
-_CREDENTIAL = r"(?:Esq|Jr|Sr|II|III|IV|M\.?D|Ph\.?D|CPA|CFA|J\.?D|MBA)\.?"
+_NAME = regex.compile(rf"{_WORD}(?:{_B}{{1,2}}{_WORD}){{1,8}}+(?:,{_B}*{_SUFFIX})?")
+_SURNAME_FIRST = regex.compile(rf"\p{{Lu}}{{2,}}(?:-\p{{Lu}}+)?,{_B}+\p{{Lu}}\p{{L}}+(?:{_B}\p{{Lu}}\b\.?)?")
+_SURNAME_FIRST_ALONE = regex.compile(
+    rf"\p{{Lu}}[\p{{L}}'\u2019-]+,{_B}+(?P<given>\p{{Lu}}\p{{L}}+)(?:{_B}\p{{Lu}}\p{{L}}*\.?)?(?={_B}*(?:$|[|\t(]))"
+)
+_ANY_CASE = regex.compile(rf"\p{{L}}[\p{{L}}.'\u2019-]*(?:{_B}\p{{L}}[\p{{L}}.'\u2019-]*){{1,3}}(?={_B}*(?:$|,))")
+_ONE_WORD = regex.compile(rf"\p{{Lu}}\p{{Ll}}{{2,}}(?={_B}*$)")
+_TITLE = regex.compile(
+    rf"(?:(?:The{_B}+)?(?:(?:Right{_B}+)?Hon(?:o(?:u)?rable)?|Mr|Mrs|Ms|Miss|Mx|Messrs|Dr|Prof(?:essor)?|Sir|Dame|Lord"
+    r"|Lady|Rev(?:erend)?|Judge|Justice|Capt|Col|Gen|Lt|Maj|Adm|Amb|Herrn?|Frau|Mme|Sr|Sra|Sri|Shri|Smt|Ing|Dipl)"
+    rf"\b\.?{_B}+)+",
+    regex.IGNORECASE,
+)
+_CREDENTIAL = (
+    r"(?:Esq(?:uire)?|Jr|Sr|II|III|IV|M\.?D|D\.?O|Ph\.?D|D\.?Phil|Ed\.?D|Pharm\.?D|D\.?V\.?M|D\.?D\.?S|CPA|C\.P\.A|CFA"
+    r"|J\.?D|LL\.?[BM]|MBA|P\.?E(?:ng)?|P\.?Geo|CPG|FSA|MAAA|FCA|FCCA|CA|QC|KC|OBE|CBE|MBE|RN|SME|FAusIMM|MAusIMM)\b\.?"
+)
 _AFTER_NAME = regex.compile(
-    rf"\*?[^\S\n]*(?:,[^\S\n]*{_CREDENTIAL}[^\S\n]*)*(?:[,;(|\u2013\u2014/-]|as\b|\Z|\s{{3,}}|\[)"
+    rf"\*?{_B}*(?:,?{_B}*{_CREDENTIAL}{_B}*)*(?:[,;:(|\u2013\u2014/_*\"\d-]|as\b|by\b|\Z|\s{{3,}}|\t|\[)"
 )
-_PART = (
-    r"(?:authori[sz]ed[^\S\n]+)?signator(?:y|ies)|attorney[s]?[ -]in[ -]fact|trustee|notary(?:[^\S\n]+public)?|executor"
-    r"|administrator|guarantor|borrower|subscriber|grantee|optionee|participant|employee|executive|stockholder"
-    r"|shareholder|purchaser|seller|buyer|spouse|claimant|affiant|declarant|deponent|settlor|grantor|lessee|lessor"
-    r"|tenant"
-    r"|landlord|pledgor|obligor|maker|payee|agent|proxy|partner|member|manager|director|president|secretary|treasurer"
-    r"|chief[^\S\n]+\w+[^\S\n]+officer|chairman|chairwoman|chair|principal|transferor|transferee|assignor|assignee"
-    r"|donor"
+_NATURAL_PART = (
+    rf"(?:authori[sz]ed{_B}+)?(?:signator(?:y|ies)|signer)|authori[sz]ed{_B}+(?:representative|person|officer|agent)"
+    rf"|attorneys?[ -]in[ -]fact|notary(?:{_B}+public)?|executor|executrix|administrator|incorporator|participant"
+    rf"|optionee|grantee|employee|executive|spouse|affiant|declarant|deponent|director|president|secretary|treasurer"
+    rf"|chief{_B}+\w+{_B}+officer|chairman|chairwoman|chairperson|chair|officer|reporting{_B}+person|individual|person"
+    r"|recipient|awardee|applicant|guardian|witness|declarer"
+)
+_ANY_PART = (
+    r"trustee|guarantor|borrower|subscriber|stockholder|shareholder|purchaser|seller|buyer|claimant|settlor|grantor"
+    r"|lessee|lessor|tenant|landlord|pledgor|obligor|maker|payee|agent|proxy|partner|member|manager|principal|donor"
+    r"|transferor|transferee|assignor|assignee|consultant|contractor|investor|holder|beneficiary|indemnitee|optionholder"
+    r"|warrantholder|noteholder|lender|debtor|creditor|co-?borrower|owner|licensor|licensee|releasor|releasee|adviser"
+    r"|advisor"
+)
+_SIGN = (
+    rf"(?<![\w/\\])(?:[/\\]{{1,2}}{_B}?e?s{_B}?[/\\]{{1,2}}|s/(?={_B}*(?-i:\p{{Lu}}))|[(\[](?:s|sd\.?|sgd\.?|signed)[)\]]"
+    rf"|sd{_B}?/-|(?:sgd|sd)[.:]|-s-)(?:{_B}*:)?"
 )
 _MARK = regex.compile(
-    r"(?:(?<![\w/])/?s/|\(signed\)|\(s\)|\bin[^\S\n]+the[^\S\n]+presence[^\S\n]+of[^\S\n]*:"
-    r"|\b(?:counter)?(?:signed|executed|witnessed|acknowledged|attested)[^\S\n]+by\b[^\S\n]*:?"
-    r"|\b(?:please[^\S\n]+)?(?:print|printed|type|typed)[^\S\n]+name\b[^\S\n]*:?"
-    r"|^\W*(?:by|per)\b[^\n:]{1,30}:|\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|countersigned"
-    r"|undersigned)\b[^\n:]{0,30}:"
-    r"|\b(?:by|per|names?|print(?:ed)?|(?:full|legal)[^\S\n]+name"
-    r"|name[^\S\n]+printed|name[^\S\n]*(?:and|&|/)[^\S\n]*title|names?[^\S\n]+of[^\S\n]+(?!each|exchange|registrant"
-    r"|issuer"
-    rf"|the (?:company|issuer|registrant|fund)|company|security|securities|plan|fund)[\p{{L}} ]{{3,30}}|{_PART})"
-    r"(?:[^\S\n]*\([\w ]{3,30}\))?[^\S\n]*:"
-    r"|\((?:please[^\S\n]+)?print(?:[^\S\n]+name)?\)[^\S\n]*:?"
-    r"|\bsigned\b[^\n:.]{1,60}\bby\b:?"
-    r"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)"
-    r"|[Uu]ndersigned)\b,?[ ]\"?(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]| (?:on|and|as|for|in"
-    r"|at|who)\b|$)))"
-    r"|(?-i:\b[Yy]ours?(?: \w+){1,3}, (?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[.;\"]|$)))"
-    r"|^[^\S\n]*by\b(?=[^\S\n_]+\p{Lu}[^\n:]{3,40}$)|\bby\b(?=[^\n:]{3,40}attorney[s]?[ -]in[ -]fact)"
-    r"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
-    r"|thank[^\S\n]+you)(?:[^\S\n]+yours)?,(?=[^\S\n]*\S))"
-    r"[^\S\n]*_*[^\S\n]*",
+    rf"(?P<sign>{_SIGN})"
+    rf"|(?P<label>(?:^\W*(?:by|per)\b(?:{_B}+its\b[^\n:]{{1,30}})?|\b(?:by|per)){_B}*(?:\([\w ]{{3,30}}\))?{_B}*:"
+    rf"|\b(?:(?:print(?:ed)?|typed?|full|legal|please{_B}+print)(?:{_B}+(?:full|legal))?{_B}+)?"
+    rf"name(?:{_B}+printed|{_B}*(?:and|&|/){_B}*title)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
+    rf"|\bnames?{_B}+of{_B}+(?:[\p{{L}}/]+{_B}+){{0,3}}(?:{_NATURAL_PART}|{_ANY_PART})s?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
+    rf"|\b(?:{_NATURAL_PART}|{_ANY_PART})(?:['\u2019]?s)?{_B}+(?:(?:full|legal|printed){_B}+)?name"
+    rf"(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
+    rf"|\b(?:print(?:ed)?(?:{_B}+name)?|typed?{_B}+name)\b{_B}*:)"
+    rf"|(?P<strong>\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
+    rf"\b[^\n:]{{0,30}}:"
+    rf"|\bin{_B}+the{_B}+presence{_B}+of{_B}*:"
+    rf"|\b(?:electronically|digitally|docu|counter)?{_B}?-?(?:signed|executed|witnessed|acknowledged|attested|accepted"
+    rf"|approved|certified|submitted|confirmed|verified|notari[sz]ed|authori[sz]ed|agreed)(?:{_B}+and{_B}+\w+)?"
+    rf"(?:{_B}+as{_B}+a{_B}+deed)?{_B}+by{_B}*:"
+    rf"|\b(?:please{_B}+)?(?:print|type)(?:ed)?{_B}+name\b(?={_B}*[_(])"
+    rf"|\((?:please{_B}+)?print(?:{_B}+name)?\){_B}*:?"
+    rf"|\b(?:{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
+    rf"|(?P<weak>\b(?:{_ANY_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
+    rf"|(?P<done>^\W*(?:this{_B}+deed{_B}+(?:was|is){_B}+)?(?:electronically{_B}+|digitally{_B}+|docu|counter)?"
+    rf"(?:signed|executed|witnessed|acknowledged|attested)\b(?:{_B}*(?:,|and|as{_B}+a{_B}+deed|sealed|delivered|in"
+    rf"{_B}+counterpart)\b)*{_B}+(?:for{_B}+and{_B}+on{_B}+behalf{_B}+of\b[^\n:]{{1,60}}\b)?by\b"
+    rf"|\bacting{_B}+by\b(?:{_B}+its{_B}+[\w -]{{3,30}})?"
+    rf"|\b(?:witnessed|acknowledged|attested|(?:signed|executed)(?:{_B}+as{_B}+a{_B}+deed)?){_B}+by\b(?={_B}+[^\n]{{3,60}}"
+    rf"(?:in{_B}+the{_B}+presence|for{_B}+and{_B}+on{_B}+behalf|attorney|,{_B}+an?{_B}+(?:director|authori)))"
+    rf"|^{_B}*(?:by|per)\b(?={_B}+(?-i:\p{{Lu}})[^\n:]{{3,60}}$)|\bby\b(?=[^\n:]{{3,40}}attorneys?[ -]in[ -]fact)"
+    rf"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?"
+    r"(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]| (?:on|and|as|for|in|at|who)\b|$)))"
+    rf"|\battorneys?[ -]in[ -]fact{_B}+for\b|^{_B}*for\b(?={_B}+(?-i:\p{{Lu}})[\p{{L}} .'-]{{3,40}}$))"
+    rf"|(?P<closing>(?-i:\b[Yy]ours?(?: \w+){{1,3}}, (?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
+    rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks|thank{_B}+you)"
+    rf"(?:{_B}+yours)?,(?={_B}*\S)|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S))",
     regex.IGNORECASE,
 )
-_DEPUTY = regex.compile(r"(?:p\.?p\.?|by|per)[^\S\n]+", regex.IGNORECASE)
-_SIGNED = regex.compile(r"/?s/|\(s(?:igned)?\)", regex.IGNORECASE)
+"""Signs, labels and words that a name follows, in groups by how sure they are."""
+_BLANKS = regex.compile(rf"[\s_*\"\u201c]*(?:(?:p\.?p\.?|by|per){_B}+)?", regex.IGNORECASE)
+_LOWER_BEFORE = regex.compile(rf"(?<![\p{{L}}'])\p{{Ll}}[\p{{L}}'\u2019-]*{_B}+$")
+_RULE = r"_{4,}|-{5,}|\u2014{3,}|\u2026{3,}|\.{6,}|={5,}"
+_SIGNATURE = regex.compile(rf"{_SIGN}|{_RULE}", regex.IGNORECASE)
 _BLOCK = regex.compile(
-    r"/s/|[\u2014_\u2026]{3,}|\(signature\)|\bby[^\S\n]*:|_{4,}|^[^\p{L}\n]*(?:signature|signed|printed|name"
-    r"|witness|attest|dated?|title|its)\b"
+    rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|\bby{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
+    r"|^[^\p{L}\n]*(?:signatures?|signed|printed|print name|name and title|name/title|witness(?:es)?|attest|dated?|title|its)\b"
+    r"|\(?name\)?[^\S\n]*$"
+    r"|\bname of (?:director|secretary|witness|signatory|authori)"
     r"|\b(?:regards|sincerely|yours(?: truly| sincerely| faithfully)?|respectfully submitted|in witness whereof"
-    r"|accepted and agreed|agreed and accepted|signature of|notary public|on behalf of)\b"
-    r"|^[^\S\n]*(?:thank you|thanks),",
-    regex.IGNORECASE | regex.MULTILINE,
+    r"|accepted and agreed|agreed and accepted|signature of|notary public|on behalf of|by order of|in the presence of"
+    r"|have signed|has signed|sworn)\b"
+    rf"|^{_B}*(?:thank you|thanks),",
+    regex.IGNORECASE,
 )
+"""What makes the lines around it part of a signature block."""
+_FIELD = regex.compile(
+    rf"^\W*(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile|date"
+    rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|number{_B}+of)\b[^\n:]{{0,40}}:",
+    regex.IGNORECASE,
+)
+"""A label that stands in a form beside a person's name."""
 _CLOSING = regex.compile(
     r"(?:[\p{L}']+ ){0,4}(?:regards|sincerely|truly|faithfully|respectfully|submitted|cordially|yours|wishes|thanks"
-    r"|thank you|servant)[,.!]?",
+    r"|thank you|servant)[,.!]?|by order of the board(?: of directors)?[,:.]?",
     regex.IGNORECASE,
+)
+_CONTEXT = regex.compile(
+    r"undersigned|in witness whereof|signatures?\b|sworn|/s/|resolution|\bsigned\b|accepted and agreed", regex.IGNORECASE
 )
 _APPOINTED = regex.compile(
-    r"\b(?i:appoint(?:s|ed|ing)?|designates?|constitutes?|power of attorney (?:to|for|in favou?r of)"
-    r"|names?)\b[^\p{Lu}\n.;]{0,60}(?=\p{Lu})"
+    r"\b(?i:appoint(?:s|ed|ing)?|designat(?:es?|ed|ing)|constitut(?:es?|ed|ing)|authori[sz](?:es|ed|e|ing)|names?"
+    r"|power of attorney (?:granted |given |dated [\w ,]{5,25})?(?:to|for|in favou?r of))\b[^\p{Lu}\n.;]{0,60}(?=\p{Lu})"
 )
 _IS_APPOINTED = regex.compile(
-    rf"{_WORD}(?: {_WORD}){{1,4}},?(?: (?:is|was|are|be)| shall be)(?: hereby)? (?:appointed|named|designated)"
+    rf"{_WORD}(?: {_WORD}){{1,4}}+,?(?: (?:is|was|are|be)| shall be)(?: hereby)? (?:appointed|named|designated)"
 )
+_APPOINTED_BELOW = regex.compile(r"\b(?i:appoint|designat|constitut|authori[sz])[^\n]{0,160}:\s*$")
+_LISTED = regex.compile(r"\W*(?:\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\)?)?\s*(?=\p{Lu})")
 _CAPITAL = regex.compile(r"(?<![\w'])\p{Lu}")
-_JOINED = regex.compile(r",?[^\S\n]+(?:and|&)[^\S\n]+")
+_JOINED = regex.compile(rf",?{_B}+(?:and|&){_B}+")
 _CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
-_SIGNED_LINE = regex.compile(r"/s/|_{4,}")
+_LEAD = " \t*~_\"\u2013\u2014-\u2022"
 _POWER = regex.compile(
     r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
-    r"|powers?[\s-]+of[\s-]+attorney",
+    r"|powers?[\s-]+of[\s-]+attorney|(?:signing|acting) (?:singly|alone)|\b(?:on|in) (?:the undersigned's|my|his|her) "
+    r"(?:behalf|name)|\bForms?\s+3\b",
+    regex.IGNORECASE,
+)
+_FIRM_BELOW = regex.compile(
+    r"\W*(?:certified|chartered|independent|registered|licensed)?\s*(?:(?:registered\s+)?public\s+)?"
+    r"(?:accountants|accounting firm|auditors|attorneys|solicitors|counsell?ors|consultants|engineers)\b",
     regex.IGNORECASE,
 )
 
-
-_HINT = regex.compile(
-    r"s/|\(s(?:igned)?\)|____|\u2014{3}|\u2026{3}|(?:^|\n)\W*(?:by|its|title|dated?|name|signature|printed|attest"
-    r"|witness)\b"
-    r"|\b(?:signed|(?:executed|witnessed|acknowledged|attested)\s+by|countersigned|presence\s+of:|sincerely|regards"
-    r"|cordially|wishes,|best,|faithfully"
-    r"|truly|respectfully|yours|accepted and|agreed and|signature|notary public|on behalf of|thanks?,|thank you"
-    r"|whereof|appoint"
-    r"|print(?:ed)?\)?\s+name|\(print|please print|typed?\s+name|attorneys?[ -]in[ -]fact)"
+_DATE = regex.compile(
+    r"(?:dated?\b.*|\(?(?:\d{1,2}[ /.-])?(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)\p{L}*\.? \d.*"
+    r"|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}.*|[_.-]{3,}.*)",
+    regex.IGNORECASE,
 )
-"""In lower case, what every mark has that ends in no colon."""
-COLON_REACH = 60
-"""Characters of the longest mark that ends in a colon."""
+_HINTS = (
+    *("/s/", "/s /", "/ s", "/es/", "\\s\\", "s/ ", " -s-", "\n-s-", "(s)", "[s]", "(sd", "(sgd", "sd/", "sd:", "sgd"),
+    *(" signed", "\nsigned", "(signed", "[signed", "docusigned", "countersigned", "____", "-----", "\u2014\u2014\u2014"),
+    *("\u2026\u2026", "by:", "by :", "by\n", "per:", "name:", "name and title:", "name (", "name/", "name &", "print"),
+    *("presence of", "whereof", "sincerely", "regards", "cordially", "faithfully", "truly", "respectfully", "yours"),
+    *("wishes,", "best,", "thanks,", "thank you", "accepted and", "agreed and", "signature", "notary", "on behalf of"),
+    *("by order of", "appoint", "attorney", "undersigned", "executed", "witness", "attest", "sworn", "proxies"),
+    *("y:", "r:", "t:", "e:", "n:", "d:", "l:", "\n*", "signatory", "acting by"),
+)
+"""In lower case, one of these stands in every text with a mark; the labels end in one of seven letters and a colon."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A text by lines: where each starts, which hold text, and which have the signs of a signature block."""
+
+    lines: Sequence[str]
+    starts: Sequence[int]
+    filled: Sequence[int]
+    blocks: Sequence[bool]
+
+    @classmethod
+    def of(cls, text: str) -> _Block:
+        lines = text.split("\n")
+        starts = [0, *accumulate(len(line) + 1 for line in lines)]
+        blocks = [bool(_BLOCK.search(line) or _FIELD.match(line)) for line in lines]
+        return cls(lines, starts, [place for place, line in enumerate(lines) if line.strip(" \t|")], blocks)
+
+    def near(self, order: int) -> bool:
+        """Whether a line near by has the signs of a block or is a field of a form."""
+        places = [*self.filled[max(0, order - NEAR) : order], *self.filled[order + 1 : order + NEAR + 1]]
+        return any(self.blocks[place] for place in places)
+
+    def line(self, order: int) -> str:
+        """The line of text at that place among those that hold text; empty beyond both ends."""
+        return self.lines[self.filled[order]].strip() if 0 <= order < len(self.filled) else ""
 
 
 def likely(text: str) -> bool:
     """Whether the text has one of the marks without which no span is found: the cheap test before the search."""
     plain = text.lower()
-    if _HINT.search(plain):
-        return any(pattern.search(text) for pattern in (_MARK, _BLOCK, _APPOINTED))
-    colons = (match.end() for match in regex.finditer(":", text))
-    return any(_MARK.search(text, max(0, end - COLON_REACH), end) for end in colons)
+    return any(hint in plain for hint in _HINTS) and next(names(text), None) is not None
 
 
 def names(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each name in a signature block, in order of the lines; some may overlap."""
-    lines = text.split("\n")
-    starts = [0, *accumulate(len(line) + 1 for line in lines)]
-    blocks = [bool(_BLOCK.search(line)) for line in lines]
+    block = _Block.of(text)
     powers = _POWER.search(text) is not None
-    filled = [place for place, line in enumerate(lines) if line.strip(" \t_*")]
-    for order, place in enumerate(filled):
-        line, found = lines[place], False
-        for mark in _MARK.finditer(line):
-            if span := _marked(line, mark):
-                found = True
-                for start, end in _and_others(line, span):
-                    yield starts[place] + start, starts[place] + end
-        for appointing in _APPOINTED.finditer(line) if powers else ():
-            for span in _appointed(line, appointing.end()):
-                found = True
-                yield starts[place] + span[0], starts[place] + span[1]
-        for passive in _IS_APPOINTED.finditer(line) if powers else ():
-            if span := _name_at(line, passive.start(), closed=False):
-                found = True
-                yield starts[place] + span[0], starts[place] + span[1]
-        near = filled[max(0, order - CLOSE_LINES) : order + CLOSE_LINES + 1]
-        if not found and not _MARK.search(line) and any(blocks[other] for other in near if other != place):
-            before = lines[filled[order - 1]].strip() if order else ""
-            after = lines[filled[order + 1]].strip() if order + 1 < len(filled) else ""
-            for cell in _CELL.finditer(line):
-                if span := _printed(line[: cell.end()], cell.start(), before, after):
-                    yield starts[place] + span[0], starts[place] + span[1]
+    context = _CONTEXT.search(text) is not None
+    known: set[str] = set()
+    alone: list[tuple[int, int]] = []
+    for order, place in enumerate(block.filled):
+        line, start = block.lines[place], block.starts[place]
+        found = [*_behind_marks(block, order, line)]
+        found += _given_powers(block, order, line) if powers else ()
+        found += _in_cells(block, order, line, found, context=context) if len(line) < LONG_LINE else ()
+        for low, high in found:
+            known.add(_key(line[low:high]))
+            for one in _parted(line, low, high):
+                yield start + one[0], start + one[1]
+        if not found and len(line) < LONG_LINE:
+            alone += [(start + low, start + high) for low, high in _cells_of_names(line)]
+    yield from ((low, high) for low, high in alone if _key(text[low:high]) in known)
 
 
-def _and_others(line: str, span: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """A name and the one that "and" joins to it."""
-    yield span
-    joined = _JOINED.match(line, span[1])
-    if joined and (other := _name_at(line, joined.end(), closed=False)):
-        yield other
+def _key(name: str) -> str:
+    return " ".join(name.lower().replace(".", "").replace(",", "").split())
+
+
+def _parted(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A span, or the two into which it falls where one name stands twice in a row, as in a flattened table."""
+    words = [(word.start() + start, word.end() + start) for word in regex.finditer(r"\S+", line[start:end])]
+    half = len(words) // 2
+    first, second = (_key(line[part[0][0] : part[-1][1]]) if part else "" for part in (words[:half], words[half:]))
+    if half > 1 and first == second:
+        yield words[0][0], words[half - 1][1]
+        yield words[half][0], end
+    else:
+        yield start, end
+
+
+def _behind_marks(block: _Block, order: int, line: str) -> Iterator[tuple[int, int]]:
+    """The names behind the marks of a line, each with the one that "and" joins to it, and a printed one behind it."""
+    done = 0
+    for mark in _MARK.finditer(line):
+        if mark.start() < done or not _holds(block, order, line, mark):
+            continue
+        span = _marked(line, mark)
+        if span is None:
+            continue
+        if mark["sign"] and _FIRM_BELOW.match(block.line(order + 1)):
+            continue
+        yield span
+        done = span[1]
+        joined = _JOINED.match(line, span[1])
+        if joined and (other := _name_at(line, joined.end(), closed=False)):
+            yield other
+            done = other[1]
+
+
+def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool:
+    """Whether a label stands where a form has one, and a weak one has a form or a signature around it."""
+    if not (mark["label"] or mark["strong"] or mark["weak"]):
+        return True
+    if _LOWER_BEFORE.search(line[: mark.start()]) and not mark["strong"]:
+        return False
+    named = mark["label"] is not None and "name" in mark["label"].lower()
+    if not (named or mark["weak"]):
+        return True
+    if named and _OTHER_NAME.search(line, 0, mark.start()):
+        return False
+    own = _SIGNATURE.search(line) or regex.search(r"\b(?:Title|Its|By|Signature)\b[^\n:]{0,20}:", line)
+    return own is not None or block.near(order)
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
     """The name behind a mark. After /s/ a word that is also a month's may be a name, and one word is enough."""
-    start = mark.end()
-    if deputy := _DEPUTY.match(line, start):
-        start = deputy.end()
+    start = _BLANKS.match(line, mark.end()).end()
     if title := _TITLE.match(line, start):
         start = title.end()
     if found := _SURNAME_FIRST.match(line, start):
         return int(found.start()), int(found.end())
+    listed = _SURNAME_FIRST_ALONE.match(line, start) if mark["label"] or mark["strong"] else None
+    if listed and listed["given"].lower() not in ROLES and not _STATE_NAME.fullmatch(listed["given"]):
+        return int(listed.start()), int(listed.end())
     if span := _name_at(line, start, closed=False):
-        return span
-    signed = _SIGNED.fullmatch(mark.group().strip()) is not None
+        return span if mark["sign"] or not _continues(line, span[1]) else None
+    signed = mark["sign"] is not None
     whole = _NAME.match(line, start) or (
         _ONE_WORD.match(line, start) or _ANY_CASE.match(line, start) if signed else None
     )
@@ -185,6 +309,40 @@ def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
     plain = {word.strip(".,").lower() for word, _, _ in words}
     few = len(words) <= MAX_MARKED_WORDS and (signed or not plain <= ROLES | FORM_WORDS)
     return whole.span() if few and not _of_company(words, line[whole.end() : whole.end() + 60]) else None
+
+
+_OTHER_NAME = regex.compile(
+    r"\b(?:former|trade|brand|product|company|issuer|registrant|fund|plan|exchange|file|domain|project|drug|generic"
+    rf"|account|bank|series|portfolio|entity|vessel|business|corporate){_B}+(?:name)?$",
+    regex.IGNORECASE,
+)
+"""Words before "name" with which it is no person's."""
+_STATE_NAME = regex.compile(STATES)
+_LIST_GOES_ON = regex.compile(rf"(?:,{_B}+\p{{Lu}}[\p{{L}} ]+(?:,|;|{_B}and\b)|;{_B}+\p{{Lu}}[\p{{L}}]+{_B}\p{{Lu}})")
+
+
+def _continues(line: str, end: int) -> bool:
+    """Whether a list of other capitalised things follows, as behind a label that names products or risks."""
+    following = _LIST_GOES_ON.match(line, end)
+    return following is not None and not _is_role(following.group().lstrip(",; "))
+
+
+def _given_powers(block: _Block, order: int, line: str) -> Iterator[tuple[int, int]]:
+    """The names that a power of attorney appoints, in its sentence or in the list below it."""
+    for appointing in _APPOINTED.finditer(line):
+        yield from _appointed(line, appointing.end())
+    for passive in _IS_APPOINTED.finditer(line):
+        if span := _name_at(line, passive.start(), closed=False):
+            yield span
+    above = order - 1
+    while above >= 0 and (_LISTED.match(block.line(above)) and len(block.line(above)) < LONG_LINE // 4):
+        if _APPOINTED_BELOW.search(block.line(above)):
+            break
+        above -= 1
+    if above >= 0 and _APPOINTED_BELOW.search(block.line(above)):
+        item = _LISTED.match(line)
+        if item and (span := _name_at(line, item.end(), closed=True)):
+            yield span
 
 
 def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
@@ -200,21 +358,76 @@ def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
         at = following.start() if following else None
 
 
-def _printed(line: str, cell: int, before: str, after: str) -> tuple[int, int] | None:
-    """A line that is a name alone or a name and its role, beside what makes it a signature's."""
-    start = cell + len(line[cell:]) - len(line[cell:].lstrip(" \t*~\u2013\u2014-"))
+def _in_cells(
+    block: _Block, order: int, line: str, found: Sequence[tuple[int, int]], *, context: bool
+) -> Iterator[tuple[int, int]]:
+    """The names printed in the cells of a line that hold no mark, where the line or its neighbours are a block's."""
+    marked = bool(found) or _SIGNATURE.search(line) is not None or line.lstrip().startswith("*")
+    listed = context and _in_list_of_names(block, order)
+    if not (marked or listed or block.near(order)):
+        return
+    for cell in _CELL.finditer(line):
+        if any(low < cell.end() and high > cell.start() for low, high in found):
+            continue
+        text = line[: cell.end()]
+        if _MARK.search(cell.group()):
+            continue
+        if span := _printed(block, order, text, cell.start(), others=line[cell.end() :], listed=listed):
+            yield span
+
+
+def _in_list_of_names(block: _Block, order: int) -> bool:
+    """Whether this line and one beside it are names and nothing else, as under a resolution."""
+    return _bare_name(block.line(order)) and (_bare_name(block.line(order - 1)) or _bare_name(block.line(order + 1)))
+
+
+def _bare_name(line: str) -> bool:
+    span = _name_at(line, 0, closed=True) if line else None
+    return span is not None and not line[span[1] :].strip(" .*_")
+
+
+def _printed(
+    block: _Block, order: int, line: str, cell: int, *, others: str, listed: bool
+) -> tuple[int, int] | None:
+    """A cell that is a name alone or a name and its role, beside what makes it a signature's.
+
+    `line` ends with the cell; `others` is what stands behind it on the same line.
+    """
+    span = _name_of_cell(line, cell)
+    if span is None:
+        return None
+    before, after = block.line(order - 1), block.line(order + 1)
+    rest = line[span[1] :].strip(" \t,*/|;")
+    while credential := regex.match(rf"{_CREDENTIAL}(?:,?[ ]*|$)", rest):
+        rest = rest[credential.end() :]
+    rest = rest.strip("-\u2013\u2014 (")
+    told = _is_role(rest) or _DATE.fullmatch(rest) is not None
+    if (rest and not told) or _FIRM_BELOW.match(after):
+        return None
+    starred = line[:cell + 1].strip(" \t|") == "*" or (line[:cell].strip() == "*")
+    beside = starred or _SIGNATURE.search(line) or _SIGNATURE.search(others) or _is_role(others.strip(" |\t"))
+    above = _BLOCK.search(before) or _CLOSING.fullmatch(before) or _is_role_line(before)
+    below = _BLOCK.search(after) or _is_role(after)
+    return span if told or listed or beside or above or below else None
+
+
+def _cells_of_names(line: str) -> Iterator[tuple[int, int]]:
+    """The cells of a line that are a name alone or one with its role."""
+    for cell in _CELL.finditer(line):
+        if span := _name_of_cell(line[: cell.end()], cell.start()):
+            yield span
+
+
+def _name_of_cell(line: str, cell: int) -> tuple[int, int] | None:
+    """The name with which a cell begins and after which only a role or the like may stand."""
+    start = cell + len(line[cell:]) - len(line[cell:].lstrip(_LEAD))
     if title := _TITLE.match(line, start):
         start = title.end()
     span = _name_at(line, start, closed=True)
-    if span is None:
-        return None
-    rest = line[span[1] :].strip(" \t,*")
-    while credential := regex.match(rf"{_CREDENTIAL}(?:,[ ]*|$)", rest):
-        rest = rest[credential.end() :]
-    if rest and not _is_role(rest) and not _SIGNED_LINE.search(before):
-        return None
-    signed = bool(_BLOCK.search(before) or _CLOSING.fullmatch(before) or _BLOCK.search(after))
-    return span if rest or signed or _is_role(after) or _is_role_line(before) else None
+    return None if span is None or _STATE_ALONE.fullmatch(line, span[1]) else span
+
+
+_STATE_ALONE = regex.compile(rf",\s*(?:{STATES})\.?(?:\s+\d{{5}}.*)?\s*")
 
 
 def _is_role_line(line: str) -> bool:
@@ -225,14 +438,14 @@ def _is_role_line(line: str) -> bool:
 
 def _is_role(text: str) -> bool:
     """Whether the text begins with words of an office or of a party's part."""
-    first = [word.strip(".,;:()*").lower() for word in text.split()[:3]]
+    first = [word.strip(".,;:()*/").lower() for word in text.replace("/", " ").split()[:3]]
     return bool(first) and (
         first[0] in ROLES or (first[0] in {"an", "a", "as", "co", "the"} and bool(ROLES & set(first)))
     )
 
 
 def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
-    """The name that begins there; `closed` asks that the line or a comma ends it."""
+    """The name that begins there; `closed` asks that the line, a comma or the like ends it."""
     match = _NAME.match(line, start)
     if match is None:
         return None
@@ -243,7 +456,7 @@ def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
         if plain in ROLES or plain in FORM_WORDS:
             break
         kept += 1
-    if kept < NAME_TOKENS.start or (kept < len(words) and closed):
+    if kept < NAME_TOKENS.start or (kept < len(words) and closed) or len(words) not in NAME_TOKENS:
         return None
     end = start + words[kept - 1][2]
     following = line[end : end + 60]
@@ -253,13 +466,15 @@ def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
     return start, end
 
 
-def _of_company(words: list[tuple[str, int, int]], following: str) -> bool:
+def _of_company(words: Sequence[tuple[str, int, int]], following: str) -> bool:
     """Whether a company's word stands in the name or right behind it."""
 
     def plain(word: str) -> str:
         return word.replace(".", "").strip(",").lower()
 
-    if any(plain(word) in COMPANY_WORDS for word, _, _ in words):
+    # Letters with full stops at the beginning are initials, also those that spell a form of company.
+    named = [word for place, (word, _, _) in enumerate(words) if place or "." not in word]
+    if any(plain(word) in COMPANY_WORDS for word in named):
         return True
     near = regex.match(
         r"(?:,?[^\S\n]*&|,?[^\S\n]*(?:and[^\S\n]+)?\p{Lu}[\p{L}.]*(?:[^\S\n]*&)?)(?:[^\S\n]+[\p{Lu}&][\p{L}.]*){0,3}",

@@ -90,11 +90,11 @@ COUNTRIES = alternatives(
 
 ROLES = words(
     """
-    accountant accounting administrative administrator adviser advisor agent analyst assistant associate
+    accountant accountants accounting actuary administrative administrator adviser advisor agent analyst assistant associate
     attorney attorney-in-fact auditor authorized banking board borrower buyer ceo cfo chair chairman chairperson
-    chairwoman chief cio clerk compliance consultant controller coo corporate counsel custodian deputy
+    chairwoman certified chief cio clerk compliance consultant controller coo corporate counsel custodian deputy
     development director employee engineer executive executor executrix finance financial founder general global
-    governor grantee grantor guarantor guardian head holder human human-resources individual individually
+    governor grantee grantor guarantor guardian head holder human human-resources incorporator individual individually
     information interim investment investor its lead legal lender manager managing marketing member minister
     non-executive notary officer operating operations optionee owner participant partner people person
     petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
@@ -107,12 +107,12 @@ ROLES = words(
 
 COMPANY_WORDS = words(
     """
-    ab advisers advisors ag airlines assn associates association authority banc bancorp bank bros brothers bv
+    ab academy advisers advisors ag airlines assn associates association authority banc bancorp bank bros brothers bv
     capital co committee companies company corp corporation department enterprises equity exchange finance
-    financial foundation fund funding funds gmbh gp group holding holdings inc incorporated industries insurance
-    international investments investors lc limited llc lllp llp lp ltd management markets midstream nominees nv
-    partners partnership pc plan plc pllc properties realty resources sa sarl securities services solutions spa
-    stock systems technologies trust university ventures
+    financial foundation fund funding funds energy electric university college gmbh gp group gas holding holdings hospital hotel hotels inc index incorporated industries insurance
+    international investments investors lc limited llc lllp llp lp ltd management markets midstream mining nominees nv
+    partners partnership pc pharma pharmaceuticals plan plc pllc llp coal oil pty properties realty resources sa sarl securities services solutions spa
+    sarl stock software systems telecom therapeutics technologies trust university ventures
     """
 )
 """Words by which a name is a company's."""
