@@ -81,7 +81,7 @@ def _details(manifest: Mapping[str, Any]) -> Iterator[str]:
     for name in ("task", "split", "year", "form"):
         yield f"by {name:10}{_listing(measures[f'rows_by_{name}'])}"
     yield f"left out     {_listing(measures['dropped'])}"
-    yield f"labels       {'; '.join(f'{task}: {_listing(counts)}' for task, counts in measures['labels'].items())}"
+    yield f"train labels {'; '.join(f'{task}: {_listing(counts)}' for task, counts in measures['labels'].items())}"
     since = manifest["changes"]["since"]
     yield f"changed      {_counts(manifest['changes'])}" + (f" since version {since}" if since else "")
 

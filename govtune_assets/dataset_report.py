@@ -12,6 +12,7 @@ import dagster as dg
 
 from govtune_assets import markdown
 from govtune_assets.assets.common import as_dict, as_list, counts_table
+from train.data import SPLITS
 
 CHANGES = ("added", "removed", "edited", "moved", "restated", "same")
 """What can become of an example from one version to the next (spark/manifest.py says what each means)."""
@@ -50,12 +51,15 @@ def tables(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nested_table(title: str, counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Counts by two names: a row for each outer one, a column for each inner one, their sum last."""
-    inner = sorted({name for row in counts.values() for name in row})
+    """Counts by two names: a row for each outer one, their sum first, then a column for each inner one.
+
+    Splits stand in the order in which a model meets them.
+    """
+    inner = sorted({name for row in counts.values() for name in row}, key=_place)
     rows: list[list[markdown.Cell]] = [
-        [outer, *(int(row.get(name, 0)) for name in inner), sum(row.values())] for outer, row in sorted(counts.items())
+        [outer, sum(row.values()), *(int(row.get(name, 0)) for name in inner)] for outer, row in sorted(counts.items())
     ]
-    return markdown.table([title, *inner, "all"], rows)
+    return markdown.table([title, "all", *inner], rows)
 
 
 def lengths_chart(lengths: Mapping[str, Any]) -> str:
@@ -120,6 +124,10 @@ def changes_table(changes: Mapping[str, Any]) -> str:
         [task, *(int(counts[kind]) for kind in CHANGES)] for task, counts in sorted(as_dict(changes["by_task"]).items())
     ]
     return f"{since}\n\n{markdown.table(['task', *CHANGES], rows)}"
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (SPLITS.index(name) if name in SPLITS else len(SPLITS), name)
 
 
 def _md(text: str) -> dg.MarkdownMetadataValue:
