@@ -65,7 +65,7 @@ def bounded_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], most: i
 
 
 def stacked_bars(title: str, names: Sequence[str], rows: Mapping[str, Sequence[int]]) -> str:
-    """A chart as an image: a bar for each row, in it a part for each name. The rows' own numbers stand before their bars.
+    """A chart as an image: a bar for each row, in it a part for each name. Each row's sum stands in its label.
 
     Raises ValueError for more names than there are colours.
     """
@@ -77,8 +77,7 @@ def stacked_bars(title: str, names: Sequence[str], rows: Mapping[str, Sequence[i
         for index, (name, colour) in enumerate(zip(names, _COLOURS, strict=False))
     )
     labels = "".join(
-        f"<text y='{_ROW * line + 13}'>{escape_xml(label)}</text>"
-        f"<text x='{_LABELS - 8}' y='{_ROW * line + 13}' text-anchor='end'>{sum(row):,}</text>"
+        f"<text y='{_ROW * line + 13}'>{escape_xml(label)}: {sum(row):,}</text>"
         for line, (label, row) in enumerate(rows.items(), 1)
     )
     bars = "".join(

@@ -55,7 +55,7 @@ def test_a_chart_has_a_bar_for_each_number_in_proportion() -> None:
     drawn = markdown.stacked_bars("Filings", ["10-K", "10-Q"], {"full": [10, 30], "absent": [0, 20]})
     svg = chart(drawn)
     words = [element.text for element in svg.iter("{*}text")]
-    assert words == ["10-K", "10-Q", "full 40", "absent 20"]
+    assert words == ["10-K", "10-Q", "full: 40", "absent: 20"]
     first, second = (element.get("d") for element in svg.iter("{*}path"))
     assert first == "M180 21h65v12H180"
     assert second == "M245 21h195v12H245M180 39h130v12H180"
