@@ -71,7 +71,7 @@ def lengths_chart(lengths: Mapping[str, Any]) -> str:
     filled = [place for place, total in enumerate(totals) if total]
     labels = bin_labels(lengths["edges"])
     rows = {labels[place]: [totals[place]] for place in range(filled[0], filled[-1] + 1)} if filled else {}
-    return markdown.stacked_bars("Words of the prompts", ["by words"], rows)
+    return markdown.stacked_bars("Words of the prompts", ["words"], rows)
 
 
 def lengths_table(lengths: Mapping[str, Any]) -> str:

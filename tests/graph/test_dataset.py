@@ -220,5 +220,5 @@ def test_the_chart_is_short_enough_to_be_shown_in_place() -> None:
     full = {"edges": edges, "by_task": {f"T{number}": [100_000 + number] * 11 for number in range(9)}}
     assert len(dataset_report.lengths_chart(full)) < 1000
     ends = dataset_report.lengths_chart({"edges": edges, "by_task": {"T1": [0, 0, 7, 0, 2, *[0] * 6]}})
-    assert "100 to 149 7" in ends and "150 to 199 0" in ends and "under 50" not in ends and "400 to" not in ends
+    assert "100 to 149: 7" in ends and "150 to 199: 0" in ends and "under 50" not in ends and "400 to" not in ends
     assert dataset_report.lengths_chart({"edges": [50], "by_task": {}})
