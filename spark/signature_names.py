@@ -78,7 +78,8 @@ _SIGN = (
     rf"|sd{_B}?/-|(?:sgd|sd)[.:]|-s-)(?:{_B}*:)?"
 )
 _MARK = regex.compile(
-    rf"(?P<sign>{_SIGN})"
+    # A mark begins a line, a word or with a sign: this rules out most places at once.
+    rf"(?:^|(?<!\p{{L}})(?=[\p{{L}}/\\(\[-]))(?:(?P<sign>{_SIGN})"
     rf"|(?P<label>(?:^\W*(?:by|per)\b(?:{_B}+its\b[^\n:]{{1,30}})?|\b(?:by|per)){_B}*(?:\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:(?:print(?:ed)?|typed?|full|legal|please{_B}+print)(?:{_B}+(?:full|legal))?{_B}+)?"
     rf"name(?:{_B}+printed|{_B}*(?:and|&|/){_B}*title)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
@@ -94,7 +95,7 @@ _MARK = regex.compile(
     rf"(?:{_B}+as{_B}+a{_B}+deed)?{_B}+by{_B}*:"
     rf"|\b(?:please{_B}+)?(?:print|type)(?:ed)?{_B}+name\b(?={_B}*[_(])"
     rf"|\((?:please{_B}+)?print(?:{_B}+name)?\){_B}*:?"
-    rf"|\b(?:{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
+    rf"|\b(?:{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+signature)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
     rf"|(?P<weak>\b(?:{_ANY_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
     rf"|(?P<done>^\W*(?:this{_B}+deed{_B}+(?:was|is){_B}+)?(?:electronically{_B}+|digitally{_B}+|docu|counter)?"
     rf"(?:signed|executed|witnessed|acknowledged|attested)\b(?:{_B}*(?:,|and|as{_B}+a{_B}+deed|sealed|delivered|in"
@@ -105,10 +106,10 @@ _MARK = regex.compile(
     rf"|^{_B}*(?:by|per)\b(?={_B}+(?-i:\p{{Lu}})[^\n:]{{3,60}}$)|\bby\b(?=[^\n:]{{3,40}}attorneys?[ -]in[ -]fact)"
     rf"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?"
     r"(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]| (?:on|and|as|for|in|at|who)\b|$)))"
-    rf"|\battorneys?[ -]in[ -]fact{_B}+for\b|^{_B}*for\b(?={_B}+(?-i:\p{{Lu}})[\p{{L}} .'-]{{3,40}}$))"
+    rf"|\battorneys?[ -]in[ -]fact{_B}+for\b|(?P<agent>^{_B}*for\b(?={_B}+(?-i:\p{{Lu}})[\p{{L}} .'-]{{3,40}}$)))"
     rf"|(?P<closing>(?-i:\b[Yy]ours?(?: \w+){{1,3}}, (?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
     rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks|thank{_B}+you)"
-    rf"(?:{_B}+yours)?,(?={_B}*\S)|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S))",
+    rf"(?:{_B}+yours)?,(?={_B}*\S)|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S)))",
     regex.IGNORECASE,
 )
 """Signs, labels and words that a name follows, in groups by how sure they are."""
@@ -117,12 +118,14 @@ _LOWER_BEFORE = regex.compile(rf"(?<![\p{{L}}'])\p{{Ll}}[\p{{L}}'\u2019-]*{_B}+$
 _RULE = r"_{4,}|-{5,}|\u2014{3,}|\u2026{3,}|\.{6,}|={5,}"
 _SIGNATURE = regex.compile(rf"{_SIGN}|{_RULE}", regex.IGNORECASE)
 _BLOCK = regex.compile(
-    rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|\bby{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
-    r"|^[^\p{L}\n]*(?:signatures?|signed|printed|print name|name and title|name/title|witness(?:es)?|attest|dated?|title|its)\b"
-    r"|\(?name\)?[^\S\n]*$"
+    rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:|^\W*by{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
+    r"|^[^\p{L}\n]*(?:signatures?|signed|printed|print name|name and title|name/title|witness(?:es)?|attest)\b"
+    r"|^[^\p{L}\n]*(?:dated?|title|its)[^\S\n]*(?:[:_(]|$|\s{3})|^[^\p{L}\n]*dated\b"
+    r"|\(name\)[^\S\n]*$|\bsignature\b[^\n:]{0,12}:"
     r"|\bname of (?:director|secretary|witness|signatory|authori)"
-    r"|\b(?:regards|sincerely|yours(?: truly| sincerely| faithfully)?|respectfully submitted|in witness whereof"
-    r"|accepted and agreed|agreed and accepted|signature of|notary public|on behalf of|by order of|in the presence of"
+    r"|\b(?:regards|sincerely|yours(?: truly| sincerely| faithfully)?|respectfully submitted),?[^\S\n]*$"
+    r"|^[^\S\n]*(?:for and )?on behalf of\b[^\n]{0,80}$|^[^\S\n]*by order of\b[^\n]{0,60}$"
+    r"|\b(?:in witness whereof|accepted and agreed|agreed and accepted|signature of|notary public|in the presence of"
     r"|have signed|has signed|sworn)\b"
     rf"|^{_B}*(?:thank you|thanks),",
     regex.IGNORECASE,
@@ -140,11 +143,17 @@ _CLOSING = regex.compile(
     regex.IGNORECASE,
 )
 _CONTEXT = regex.compile(
-    r"undersigned|in witness whereof|signatures?\b|sworn|/s/|resolution|\bsigned\b|accepted and agreed", regex.IGNORECASE
+    r"undersigned|in witness whereof|sworn|/s/|being all|have signed|accepted and agreed|have executed", regex.IGNORECASE
 )
+"""What makes a list of names, each on a line of its own, one of signers."""
+CONTEXT_LINES = 8
+POWER_LINES = 2
+"""Lines that hold text around one that appoints, in which words of a power of attorney are looked for."""
 _APPOINTED = regex.compile(
-    r"\b(?i:appoint(?:s|ed|ing)?|designat(?:es?|ed|ing)|constitut(?:es?|ed|ing)|authori[sz](?:es|ed|e|ing)|names?"
-    r"|power of attorney (?:granted |given |dated [\w ,]{5,25})?(?:to|for|in favou?r of))\b[^\p{Lu}\n.;]{0,60}(?=\p{Lu})"
+    r"\b(?:(?i:appoint(?:s|ed|ing)?|constitut(?:es?|ed|ing)|names"
+    r"|power of attorney (?:granted |given |dated [\w ,]{5,25})?(?:to|for|in favou?r of))\b[^\p{Lu}\n.;]{0,60}"
+    r"|(?i:designat(?:es?|ed)|authori[sz](?:es|ed))\b(?: and designat(?:es|ed))?,?(?: (?:each|any|either|both) of)? )"
+    r"(?=\p{Lu})"
 )
 _IS_APPOINTED = regex.compile(
     rf"{_WORD}(?: {_WORD}){{1,4}}+,?(?: (?:is|was|are|be)| shall be)(?: hereby)? (?:appointed|named|designated)"
@@ -173,37 +182,51 @@ _DATE = regex.compile(
     regex.IGNORECASE,
 )
 _HINTS = (
-    *("/s/", "/s /", "/ s", "/es/", "\\s\\", "s/ ", " -s-", "\n-s-", "(s)", "[s]", "(sd", "(sgd", "sd/", "sd:", "sgd"),
-    *(" signed", "\nsigned", "(signed", "[signed", "docusigned", "countersigned", "____", "-----", "\u2014\u2014\u2014"),
-    *("\u2026\u2026", "by:", "by :", "by\n", "per:", "name:", "name and title:", "name (", "name/", "name &", "print"),
-    *("presence of", "whereof", "sincerely", "regards", "cordially", "faithfully", "truly", "respectfully", "yours"),
-    *("wishes,", "best,", "thanks,", "thank you", "accepted and", "agreed and", "signature", "notary", "on behalf of"),
-    *("by order of", "appoint", "attorney", "undersigned", "executed", "witness", "attest", "sworn", "proxies"),
-    *("y:", "r:", "t:", "e:", "n:", "d:", "l:", "\n*", "signatory", "acting by"),
+    *("/s/", "/s /", "/ s", "/es/", "\\s\\", "s/ ", " -s-", "\n-s-", "(s)", "[s]", "(sd", "(sgd", "sd/", "sgd", "____"),
+    *(" signed", "\nsigned", "(signed", "[signed", "docusigned", "countersigned", "------", "\u2014\u2014\u2014", "....."),
+    *("\u2026\u2026", "=====", "by\n", "by /", "presence of", "whereof", "sincerely", "regards", "cordially", "faithfully"),
+    *("truly", "respectfully", "yours", "wishes,", "best,", "thanks,", "thank you", "accepted and", "agreed and"),
+    *("signature", "signatory", "notary", "\non behalf of", "by order of", "appoint", "attorney", "undersigned", "sworn"),
+    *("executed by", "executed as", "witness", "attest", "proxies", "\n*", "acting by", "print", "names ", "designates"),
+    *("authorizes ", "authorises ", "authorized and", "power of", "fact\nfor", "\ndated", "name/"),
+    *("\nfor and on behalf", "\nsworn", "\nsubmitted"),
 )
-"""In lower case, one of these stands in every text with a mark; the labels end in one of seven letters and a colon."""
+"""In lower case, one of these, or a label before a colon, stands in every text in which a name is found."""
+_LABEL_END = regex.compile(
+    rf"(?<!\w)(?:by|per|name|names|sd|title|{_NATURAL_PART}|{_ANY_PART})s?(?:['\u2019]s)?\s*(?:\([\w ]{{3,30}}\))?\s*$"
+)
+"""What stands before the colon of a label, in lower case."""
+LABEL_REACH = 60
 
 
 @dataclass(frozen=True)
 class _Block:
-    """A text by lines: where each starts, which hold text, and which have the signs of a signature block."""
+    """A text by lines: where each starts, which hold text, which have the signs of a signature block, and
+    which are to be read: long lines without a hint are prose."""
 
     lines: Sequence[str]
     starts: Sequence[int]
     filled: Sequence[int]
     blocks: Sequence[bool]
+    read: Sequence[bool]
 
     @classmethod
     def of(cls, text: str) -> _Block:
         lines = text.split("\n")
         starts = [0, *accumulate(len(line) + 1 for line in lines)]
-        blocks = [bool(_BLOCK.search(line) or _FIELD.match(line)) for line in lines]
-        return cls(lines, starts, [place for place, line in enumerate(lines) if line.strip(" \t|")], blocks)
+        read = [len(line) < LONG_LINE // 2 or _hinted(line) for line in lines]
+        blocks = [use and bool(_BLOCK.search(line) or _FIELD.match(line)) for use, line in zip(read, lines, strict=True)]
+        return cls(lines, starts, [place for place, line in enumerate(lines) if line.strip(" \t|")], blocks, read)
 
     def near(self, order: int) -> bool:
         """Whether a line near by has the signs of a block or is a field of a form."""
         places = [*self.filled[max(0, order - NEAR) : order], *self.filled[order + 1 : order + NEAR + 1]]
         return any(self.blocks[place] for place in places)
+
+    def says(self, order: int, words: regex.Pattern[str], reach: int) -> bool:
+        """Whether the words stand in the line or in one of those around it."""
+        places = self.filled[max(0, order - reach) : order + reach + 1]
+        return any(words.search(self.lines[place]) for place in places)
 
     def line(self, order: int) -> str:
         """The line of text at that place among those that hold text; empty beyond both ends."""
@@ -212,24 +235,36 @@ class _Block:
 
 def likely(text: str) -> bool:
     """Whether the text has one of the marks without which no span is found: the cheap test before the search."""
-    plain = text.lower()
-    return any(hint in plain for hint in _HINTS) and next(names(text), None) is not None
+    return _hinted(text) and next(names(text), None) is not None
+
+
+def _hinted(text: str) -> bool:
+    plain = f"\n{text.lower()}\n"
+    if any(hint in plain for hint in _HINTS):
+        return True
+    at = plain.find(":")
+    while at >= 0:
+        if _LABEL_END.search(plain, max(0, at - LABEL_REACH), at):
+            return True
+        at = plain.find(":", at + 1)
+    return False
 
 
 def names(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each name in a signature block, in order of the lines; some may overlap."""
     block = _Block.of(text)
     powers = _POWER.search(text) is not None
-    context = _CONTEXT.search(text) is not None
     known: set[str] = set()
     alone: list[tuple[int, int]] = []
     for order, place in enumerate(block.filled):
         line, start = block.lines[place], block.starts[place]
+        if not block.read[place]:
+            continue
         found = [*_behind_marks(block, order, line)]
+        known.update(_key(line[low:high]) for low, high in found)
         found += _given_powers(block, order, line) if powers else ()
-        found += _in_cells(block, order, line, found, context=context) if len(line) < LONG_LINE else ()
+        found += _in_cells(block, order, line, found) if len(line) < LONG_LINE else ()
         for low, high in found:
-            known.add(_key(line[low:high]))
             for one in _parted(line, low, high):
                 yield start + one[0], start + one[1]
         if not found and len(line) < LONG_LINE:
@@ -274,6 +309,8 @@ def _behind_marks(block: _Block, order: int, line: str) -> Iterator[tuple[int, i
 
 def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool:
     """Whether a label stands where a form has one, and a weak one has a form or a signature around it."""
+    if mark["agent"]:
+        return "attorney" in block.line(order - 1).lower()
     if not (mark["label"] or mark["strong"] or mark["weak"]):
         return True
     if _LOWER_BEFORE.search(line[: mark.start()]) and not mark["strong"]:
@@ -318,6 +355,8 @@ _OTHER_NAME = regex.compile(
 )
 """Words before "name" with which it is no person's."""
 _STATE_NAME = regex.compile(STATES)
+_PARTY_ABOVE = regex.compile(r"\W*(?:by|per)\b|\W*name\b", regex.IGNORECASE)
+"""With what the line below a party's own name begins."""
 _LIST_GOES_ON = regex.compile(rf"(?:,{_B}+\p{{Lu}}[\p{{L}} ]+(?:,|;|{_B}and\b)|;{_B}+\p{{Lu}}[\p{{L}}]+{_B}\p{{Lu}})")
 
 
@@ -329,9 +368,10 @@ def _continues(line: str, end: int) -> bool:
 
 def _given_powers(block: _Block, order: int, line: str) -> Iterator[tuple[int, int]]:
     """The names that a power of attorney appoints, in its sentence or in the list below it."""
-    for appointing in _APPOINTED.finditer(line):
+    near = block.says(order, _POWER, POWER_LINES)
+    for appointing in _APPOINTED.finditer(line) if near else ():
         yield from _appointed(line, appointing.end())
-    for passive in _IS_APPOINTED.finditer(line):
+    for passive in _IS_APPOINTED.finditer(line) if near else ():
         if span := _name_at(line, passive.start(), closed=False):
             yield span
     above = order - 1
@@ -359,11 +399,11 @@ def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _in_cells(
-    block: _Block, order: int, line: str, found: Sequence[tuple[int, int]], *, context: bool
+    block: _Block, order: int, line: str, found: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
     """The names printed in the cells of a line that hold no mark, where the line or its neighbours are a block's."""
     marked = bool(found) or _SIGNATURE.search(line) is not None or line.lstrip().startswith("*")
-    listed = context and _in_list_of_names(block, order)
+    listed = _in_list_of_names(block, order)
     if not (marked or listed or block.near(order)):
         return
     for cell in _CELL.finditer(line):
@@ -378,7 +418,9 @@ def _in_cells(
 
 def _in_list_of_names(block: _Block, order: int) -> bool:
     """Whether this line and one beside it are names and nothing else, as under a resolution."""
-    return _bare_name(block.line(order)) and (_bare_name(block.line(order - 1)) or _bare_name(block.line(order + 1)))
+    beside = (order - 1, order + 1)
+    named = _bare_name(block.line(order)) and any(_bare_name(block.line(other)) for other in beside)
+    return named and block.says(order, _CONTEXT, CONTEXT_LINES)
 
 
 def _bare_name(line: str) -> bool:
@@ -401,13 +443,14 @@ def _printed(
     while credential := regex.match(rf"{_CREDENTIAL}(?:,?[ ]*|$)", rest):
         rest = rest[credential.end() :]
     rest = rest.strip("-\u2013\u2014 (")
-    told = _is_role(rest) or _DATE.fullmatch(rest) is not None
+    dated = _DATE.fullmatch(rest) is not None and not line[span[1] : span[1] + 2].strip().isdigit()
+    told = _is_role(rest) or (dated and regex.match(r"[,;(|]|\s{2}|\s*[_.-]{3}", line[span[1] :]) is not None)
     if (rest and not told) or _FIRM_BELOW.match(after):
         return None
     starred = line[:cell + 1].strip(" \t|") == "*" or (line[:cell].strip() == "*")
-    beside = starred or _SIGNATURE.search(line) or _SIGNATURE.search(others) or _is_role(others.strip(" |\t"))
+    beside = (starred and not others.strip(" |\t")) or _SIGNATURE.search(line) or _SIGNATURE.search(others) or _is_role(others.strip(" |\t"))
     above = _BLOCK.search(before) or _CLOSING.fullmatch(before) or _is_role_line(before)
-    below = _BLOCK.search(after) or _is_role(after)
+    below = (_BLOCK.search(after) and not _PARTY_ABOVE.match(after)) or _is_role(after)
     return span if told or listed or beside or above or below else None
 
 
@@ -421,8 +464,6 @@ def _cells_of_names(line: str) -> Iterator[tuple[int, int]]:
 def _name_of_cell(line: str, cell: int) -> tuple[int, int] | None:
     """The name with which a cell begins and after which only a role or the like may stand."""
     start = cell + len(line[cell:]) - len(line[cell:].lstrip(_LEAD))
-    if title := _TITLE.match(line, start):
-        start = title.end()
     span = _name_at(line, start, closed=True)
     return None if span is None or _STATE_ALONE.fullmatch(line, span[1]) else span
 
@@ -440,12 +481,14 @@ def _is_role(text: str) -> bool:
     """Whether the text begins with words of an office or of a party's part."""
     first = [word.strip(".,;:()*/").lower() for word in text.replace("/", " ").split()[:3]]
     return bool(first) and (
-        first[0] in ROLES or (first[0] in {"an", "a", "as", "co", "the"} and bool(ROLES & set(first)))
+        bool(ROLES & set(first[:2])) or (first[0] in {"an", "a", "as", "co", "the"} and bool(ROLES & set(first)))
     )
 
 
 def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
     """The name that begins there; `closed` asks that the line, a comma or the like ends it."""
+    if title := _TITLE.match(line, start):
+        start = title.end()
     match = _NAME.match(line, start)
     if match is None:
         return None
@@ -481,6 +524,8 @@ def _of_company(words: Sequence[tuple[str, int, int]], following: str) -> bool:
         following,
     )
     if near is None:
+        return False
+    if following.startswith(",") and _is_role(following[1:]):
         return False
     behind = [plain(word) for word in near.group().replace(",", " ").split()]
     return "&" in behind or any(word in COMPANY_WORDS and word not in ROLES for word in behind[:2])

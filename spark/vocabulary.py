@@ -125,6 +125,7 @@ FORM_WORDS = words(
     february federal filing first for form from general hereby home in january joint july june listed mailing
     march may name no not notary notice november number october of on or page part phone pursuant real
     registrant registration report resolution respectfully schedule seal second section securities september
+    policy price average statements balance sheet months year years ended fiscal plans
     series share shares signature signatures signed signing social state statement states stock subject summary
     tax telephone that the this title to under undersigned united upon very we whereof with witness yours
     """
