@@ -215,7 +215,7 @@ class _Block:
         lines = text.split("\n")
         starts = [0, *accumulate(len(line) + 1 for line in lines)]
         read = [len(line) < LONG_LINE // 2 or _hinted(line) for line in lines]
-        blocks = [use and bool(_BLOCK.search(line) or _FIELD.match(line)) for use, line in zip(read, lines, strict=True)]
+        blocks = [use and bool(_BLOCK.search(line) or _FIELD.match(line) or _is_starred(line)) for use, line in zip(read, lines, strict=True)]
         return cls(lines, starts, [place for place, line in enumerate(lines) if line.strip(" \t|")], blocks, read)
 
     def near(self, order: int) -> bool:
@@ -355,7 +355,7 @@ _OTHER_NAME = regex.compile(
 )
 """Words before "name" with which it is no person's."""
 _STATE_NAME = regex.compile(STATES)
-_PARTY_ABOVE = regex.compile(r"\W*(?:by|per)\b|\W*name\b", regex.IGNORECASE)
+_PARTY_ABOVE = regex.compile(r"\s*(?:by|per|name)\b", regex.IGNORECASE)
 """With what the line below a party's own name begins."""
 _LIST_GOES_ON = regex.compile(rf"(?:,{_B}+\p{{Lu}}[\p{{L}} ]+(?:,|;|{_B}and\b)|;{_B}+\p{{Lu}}[\p{{L}}]+{_B}\p{{Lu}})")
 
@@ -449,7 +449,7 @@ def _printed(
         return None
     starred = line[:cell + 1].strip(" \t|") == "*" or (line[:cell].strip() == "*")
     beside = (starred and not others.strip(" |\t")) or _SIGNATURE.search(line) or _SIGNATURE.search(others) or _is_role(others.strip(" |\t"))
-    above = _BLOCK.search(before) or _CLOSING.fullmatch(before) or _is_role_line(before)
+    above = _BLOCK.search(before) or _is_starred(before) or _CLOSING.fullmatch(before) or _is_role_line(before)
     below = (_BLOCK.search(after) and not _PARTY_ABOVE.match(after)) or _is_role(after)
     return span if told or listed or beside or above or below else None
 
@@ -469,6 +469,11 @@ def _name_of_cell(line: str, cell: int) -> tuple[int, int] | None:
 
 
 _STATE_ALONE = regex.compile(rf",\s*(?:{STATES})\.?(?:\s+\d{{5}}.*)?\s*")
+
+
+def _is_starred(line: str) -> bool:
+    """Whether the line is a star, which stands for a signature by power of attorney, and an office."""
+    return line.lstrip().startswith("*") and _is_role(line.lstrip("* \t|"))
 
 
 def _is_role_line(line: str) -> bool:
