@@ -133,7 +133,7 @@ _BLOCK = regex.compile(
 """What makes the lines around it part of a signature block."""
 _FIELD = regex.compile(
     rf"^\W*(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile|date"
-    rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|number{_B}+of)\b[^\n:]{{0,40}}:",
+    rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age|nationality|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",
     regex.IGNORECASE,
 )
 """A label that stands in a form beside a person's name."""
@@ -270,6 +270,16 @@ def names(text: str) -> Iterator[tuple[int, int]]:
         if not found and len(line) < LONG_LINE:
             alone += [(start + low, start + high) for low, high in _cells_of_names(line)]
     yield from ((low, high) for low, high in alone if _key(text[low:high]) in known)
+
+
+def is_name(text: str) -> bool:
+    """Whether the text is a person's name, with a title before and an office or degrees behind it at most."""
+    span = _name_at(text, 0, closed=True)
+    surname = _TITLE.match(text)
+    if span is None:
+        return bool(surname and regex.fullmatch(r"\p{Lu}[\p{L}'\u2019-]+", text[surname.end() :]))
+    rest = text[span[1] :].strip(" ,.")
+    return not rest or _is_role(rest) or regex.fullmatch(rf"(?:{_CREDENTIAL}[ ,]*)+", rest) is not None
 
 
 def _key(name: str) -> str:

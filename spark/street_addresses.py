@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import regex
 
-from spark.vocabulary import COUNTRIES, FOREIGN_STREETS, PROVINCES, STATES, STREET_ENDINGS, STREETS
+from spark.signature_names import is_name
+from spark.vocabulary import COMPANY_WORDS, COUNTRIES, FOREIGN_STREETS, PROVINCES, STATES, STREET_ENDINGS, STREETS
 
 _POSTCODES = (
     r"\d{5}-\d{4}|\d{5}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|[A-Z]\d[\dW] [A-Z\d]{4}"
@@ -33,16 +34,18 @@ _ABBREVIATED = (
     r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Co|Col|App|Appt|Mt|Ft|Dto|Esq|Jr|Rt"
     r"|Rte|Calif|Ariz|Ala|Ark|Colo|Conn|Fla|Ill|Ind|Kan|Kans|Mass|Mich|Minn|Miss|Mont|Neb|Nebr|Nev|Okla|Ore|Oreg|Pa"
     r"|Penn|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|Terr|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
-    r"|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
+    r"|Urb|Cj|Ap|Apto|Bl|Alam|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
 )
 _TOKEN = regex.compile(
-    rf"(?![\p{{L}}-]+:)(?:P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
+    rf"(?![\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
+    rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
-    rf"|\([A-Z]{{2}}\)|{_PARTICLE}(?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|\d+\.?[º°ª](?=[ ,])|(?:th|tv"
+    rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{Ll}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
+    rf"|{_PARTICLE}(?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|(?:gate|vei|veg|gade|väg|plads|cross|main|stage|phase)(?=[ ,])|(?:th|tv"
     rf"|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
     rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,8}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
-_GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n]/)?[^\S\n]+")
+_GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n][/\u2013-]|[/\u2013-])?[^\S\n]+|/(?=[A-Z]{2}\b)")
 
 _NUMBER = (
     rf"\d{{1,6}}[A-Z½¼¾]{{0,2}}(?:[-/]\d{{1,5}}[A-Z]?){{0,3}}(?: 1/2)?(?: bis)?(?:,(?= (?i:{FOREIGN_STREETS})\b))? "
@@ -63,7 +66,7 @@ _HOUSES = (
     "Cottage|House|Lodge|Farm|Hall|Rectory|Manor|Barn|Grange|Mill|Vicarage|Croft|Ranch|Villa|Castle|Estate|Bungalow"
 )
 _ESTATES = (
-    "Hacienda|Finca|Casa|Villa|Château|Chateau|Schloss|Hof|Mas|Quinta|Kibbutz|Rancho|Fazenda|Palazzo|Haus|Domaine"
+    "Chalet|Hacienda|Finca|Casa|Villa|Château|Chateau|Schloss|Hof|Mas|Quinta|Kibbutz|Rancho|Fazenda|Palazzo|Haus|Domaine"
 )
 _HOUSE = regex.compile(
     rf"(?:The )?(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,3}}(?:{_HOUSES}|(?i:{STREETS}))\.?, (?=\p{{Lu}})"
@@ -77,7 +80,12 @@ _HEAD = regex.compile(
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
     rf"|\d{{1,4}}[A-Z]?(?:/\d+)?, (?=(?:\p{{Lu}}[\p{{L}}.'-]* ){{1,4}}(?i:{STREETS})\b)"
     rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=\d)|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
-    rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, )"
+    rf"|\p{{Lu}}[\p{{L}}.'-]+ (?:(?:\p{{Lu}}[\p{{L}}.'-]+|{_PARTICLE}|gate|vei|väg|gade) ){{0,4}}+\d{{1,4}}(?:[ -]?[A-Za-z]\b)?"
+    r"(?:/\d{1,3}){0,2}(?=,? ?\n?(?:[^,\n]{1,14}, ){0,2}(?!(?:19|20)\d\d\b)(?:[A-Z]{1,2}-)?(?:\d{4,6}|\d{3} \d{2}|\d{2}-\d{3})"
+    r"(?:-\d{3}| [A-Z]{2})? \p{Lu}\p{L})"
+    rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, (?!(?:19|20)\d\d\b))"
+    r"|[A-Z]-?\d{1,4}[A-Z]?, (?=\p{Lu})|(?:New|Old|H\.|D\.|Door|House|Plot|Survey) No\. ?\d|Urb\. |Urbanización "
+    r"|\d{1,2}F\d, (?=\d)|〒"
     rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{0,5}}\p{{L}}[\p{{L}}'.-]*,? (?:n[.º°]{{0,2}} ?)?"
     r"(?:\d|s/n)"
     rf"|{_EUROPEAN}|{_HOUSE_NAME}"
@@ -86,54 +94,52 @@ _HEAD = regex.compile(
     rf"|utca|katu) \d)"
 )
 
-_HAS_STREET = regex.compile(rf"\b(?:{STREETS})\b\.?|(?:{STREET_ENDINGS})\b", regex.IGNORECASE)
-_HAS_FOREIGN = regex.compile(rf"\b(?:{FOREIGN_STREETS})\b|(?:{STREET_ENDINGS})\b", regex.IGNORECASE)
+_HAS_STREET = regex.compile(rf"\b(?:{STREETS})\b\.?|(?:{STREET_ENDINGS})(?!\w)", regex.IGNORECASE)
+_HAS_FOREIGN = regex.compile(rf"\b(?:{FOREIGN_STREETS})\b|(?:{STREET_ENDINGS})(?!\w)", regex.IGNORECASE)
 _HAS_BOX = regex.compile(_BOX)
 _US_TAIL = regex.compile(
-    rf"(?:\b(?:{STATES}|{PROVINCES}))(?!\w)\.?,?\s+(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{4}})\b"
+    rf"(?:\b(?:{STATES}|{PROVINCES}))(?!\w)[.)]?,?\s+(?:[-\u2013] )?(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{4}})\b"
 )
-_STATE_END = regex.compile(rf"[,\s](?:{STATES}|{PROVINCES})\.?$")
+_STATE_END = regex.compile(rf"[,\s(/](?:{STATES}|{PROVINCES})[.)]?$")
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? \d{{4,6}}\b)?")
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(
-    r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|\d{4}-\d{3})(?![\w-])"
+    r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|\d{4}-\d{3}|\d{5}-\d{3})(?![\w-])"
 )
 
+_FACILITY = (
+    "office|plant|facilit(?:y|ies)|warehouse|store|laborator(?:y|ies)|factory|campus|building|department|mill|branch|center"
+    "|centre|site|mine|refinery|terminal|lockbox|hotel|clinic|hospital|restaurant|showroom|mall|depot|garage|shop"
+    "|dealership|bakery|brewery|school|church|theat(?:er|re)|pharmacy|gym|studio|salon|station|yard|pier|premises|project"
+    "|construction|casino|resort|airport|hangar|quarry|well|wells|pipeline|port|tower|bank|court|courthouse|room|location"
+    "|propert(?:y|ies)|development|community|complex|parcel|land|tract|space|headquarters|hub|lab|museum|library|university"
+    "|college|stadium|arena|market|outlet|kiosk|farm|ranch|vineyard|winery|meeting|practice|chambers|agency"
+)
 _OF_COMPANY = regex.compile(
-    r"principal executive|executive offices?|headquarter|registered office|corporate office|our offices?|its offices?"
-    r"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s)(?: [\w-]+){0,4}? (?:office|plant|facilit"
-    r"|warehouse|store"
-    r"|laborator|factory|campus|building|depart|mill|branch|center|centre|site|mine|refiner|terminal|lockbox|box"
-    r"|address)"
-    r"|\bthe company[\u2019']s(?= ?:)|\b(?:plant|facility|warehouse|factory|refinery|terminal|laboratory"
-    r"|data center|hotel"
-    r"|clinic|hospital|restaurant|showroom|mall|shopping center|stores?|mill|branch|depot|garage|shop|dealership"
-    r"|bakery|brewery|farm|school"
-    r"|church|theater|theatre|pharmacy|gym|studio|salon|station|yard|pier|premises|offices?|site) (?:at|in|on)\b"
-    r"|\bc/o\b|\bcare of\b|\bgeneral counsel\b|\bcorporate secretary\b|\binvestor relations\b"
+    r"principal executive|executive offices?|headquarter|registered (?:office|agent)|corporate office|our offices?|its offices?"
+    rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
+    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?,? (?:at|in|on|known as|is|are|located)\b"
+    rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores|location)s?(?: no\. ?\d+)?:"
+    r"|\bc/o\b|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b|\binvestor relations\b"
+    r"|\b(?:business|office|work|corporate|company|employer|registered) address\b|\bplace of business\b|\bhas its\b"
     r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
-    r"(?:[\w ]{3,30},\s)?$|\bat law\b"
-    r"|\btransfer agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\bour counsel\b|\blaw firm\b"
-    r"|\blockbox\b|\bsquare feet\b|\baddress for notices\b|\bprivate mailbox of the company\b",
+    r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
+    r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
+    r"|\btransfer agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
+    r"|\blockbox\b|\bsquare feet\b|\baddress for notices\b|\bprivate mailbox of the company\b|\bpremises:",
     regex.IGNORECASE,
 )
-_COMPANY_NAME = regex.compile(
-    r"\b(?:inc|llc|l\.l\.c|corp|corporation|l\.p|lp|llp|ltd|limited|company|n\.a|plc|bank|trust company|sec|commission"
-    r"|court|agency|department|division|administration)\b\.?,?(?: at| of| is| located| in|:|,|;|\n|$)",
-    regex.IGNORECASE,
-)
-NAME_REACH = 15
-"""Characters before an address in which the end of a company's name makes it the company's."""
-_LOCATED = regex.compile(r"\blocated (?:at|in|on)\s*$", regex.IGNORECASE)
 _OF_PERSON = regex.compile(
     r"\b(?:he|she|his|her|hers|him|my|i|wife|husband|spouse|sister|brother|mother|father|son|daughter|aunt|uncle|nephew"
     r"|niece|cousin|widow|widower|heirs?|child|parent|grandmother|grandfather|minor|custodian|estate|decedent|deceased"
     r"|home|household|house|residen\w*|resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|dwell\w*|domicile\w*|apartment|tenant"
-    r"|individual|natural person|executive[\u2019']s|the executive|employee|participant|optionee|grantee|beneficiary"
+    r"|individual|natural person|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee|beneficiary"
     r"|guarantor|borrower|indemnitee|subscriber|stockholder representative|holder|customer|patient|passenger|driver"
     r"|depositor|policyholder|claimant|plaintiff|complainant|consultant|retiree|pensioner|seller|purchaser|buyer"
     r"|undersigned|witness\w*|signed|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born|birth|beneficial owner"
-    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former)\b|/s/|\[(?:PERSON|SSN|PHONE"
+    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant|co-applicant"
+    r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
+    r"|citizen|nationality|(?:previous|prior|billing|delivery|forwarding|current|permanent) address)\b|/s/|\[(?:PERSON|SSN|PHONE"
     r"|EMAIL)\]",
     regex.IGNORECASE,
 )
@@ -141,19 +147,21 @@ _BUSINESS_PART = regex.compile(
     r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building)\b|\b\d+(?:st|nd|rd"
     r"|th) Floor\b"
 )
-_HOME_PART = regex.compile(r"\b(?:Apt|Apartment|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse)\b|#")
+_HOME_PART = regex.compile(
+    r"\b(?:Apt|Apartment|Apto|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse|PH-?\d+)\b|#", regex.IGNORECASE
+)
 _SHORT_STREET = regex.compile(
     rf"(?:{_NUMBER}|{_NUMBER_WORD}|[NSEW]\d{{3,5}} )(?:[\p{{Lu}}\d][\p{{L}}\d.'\u2019-]* ){{1,4}}?(?i:{STREETS})\b\.?"
     r"(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?)?(?:,? (?:#|Apt|Unit|Apartment|Lot)\.? ?[\w-]+)?"
 )
 _CUE = regex.compile(
     r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served)(?: with [\w' ]{3,20})?"
-    r" (?:at|in|on|to)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)(?:,| is| was|:)?(?: at"
+    r" (?:at|in|on|to)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)\b(?! address| office)(?:,| is| was|:)?(?: at"
     r"| of| in)?"
     r"|\b(?:his|her|my|their|\w[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known"
     r"|forwarding"
-    r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^|\n)\W*(?:Address"
-    r"|Residence|Home):)"
+    r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^|\n)\W*(?:[\p{L}'\u2019]+ ){0,3}(?:Address"
+    r"|Residence|Home|Domicile|Wohnsitz|Anschrift)(?: of (?:record|witness))?:)"
     r"[ \n\"\u201c]+(?=[\p{Lu}\d])",
     regex.IGNORECASE,
 )
@@ -174,7 +182,11 @@ MAX_SHORT_PARTS = 4
 _CITY_CODE = regex.compile(
     r"\b(?:(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}|Dublin \d{1,2}W?)(?!\w)"
 )
-_TOWN = regex.compile(rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:{_POSTCODES})")
+_TOWN = regex.compile(
+    rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [-\u2013]? ?[A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:[-\u2013] )?(?:{_POSTCODES})"
+)
+_PLOT = regex.compile(rf"{_UNIT}\b|[A-Z]-?\d{{1,4}}[A-Z]?,|(?:New|Old|H\.|D\.|Door|House|Plot) No\.|\d[\d/-]+,|#\d+")
+"""The beginning of an address by plot, block or flat, in which no street need stand."""
 _COVER = regex.compile(
     r"registrant[\u2019']s telephone|commission file|exact name of (?:the )?registrant|principal executive office",
     regex.IGNORECASE,
@@ -183,6 +195,7 @@ BEFORE, AFTER = 110, 70
 """Characters around an address in which its owner is looked for."""
 COVER_PAGE = 250
 """Characters around an address in which words of a filing's cover page make it the registrant's."""
+_AND = regex.compile(r",?\s+(?:and|or)\s+")
 MAX_TOKENS = 30
 
 
@@ -193,7 +206,7 @@ def likely(text: str) -> bool:
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each address of a person, in order, without overlaps."""
-    done = 0
+    done, last = 0, False
     told = {cue.end() for cue in _CUE.finditer(text)}
     for start in sorted(told | {head.start() for head in _HEAD.finditer(text)}):
         if start < done:
@@ -201,8 +214,10 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         end = _end(text, start, told=start in told)
         if end is None:
             continue
+        joined = last and _AND.fullmatch(text, done, start) is not None
         done = end
-        if _is_persons(text, start, end) and (regex.search(r"\d", text[start:end]) or _at_home(text, start)):
+        last = joined or _is_persons(text, start, end)
+        if last and (regex.search(r"\d", text[start:end]) or _at_home(text, start)):
             yield start, end
 
 
@@ -273,7 +288,7 @@ def _ends_in_place(found: str) -> bool:
     within = street or bool(_HAS_FOREIGN.search(found) or _POSTCODE.search(found))
     return (
         any(_ends_with(pattern, found) for pattern in (_US_TAIL, _FIRM_POSTCODE, _CITY_CODE))
-        or (_ends_with(_COUNTRY, found) and within)
+        or (_ends_with(_COUNTRY, found) and (within or _US_TAIL.search(found) is not None))
         or (_STATE_END.search(found) is not None and street)
         or _ends_in_town(found)
     )
@@ -289,27 +304,123 @@ def _ends_in_town(found: str) -> bool:
     """Whether the last part is a town and its postcode, behind a street of some language."""
     parts = found.replace("\n", ", ").split(", ")
     streets = ", ".join(parts[:3])
-    street = regex.match(_EUROPEAN, found) or _HAS_FOREIGN.search(streets) or _HAS_STREET.search(streets)
+    street = (
+        regex.match(_EUROPEAN, found)
+        or _HAS_FOREIGN.search(streets)
+        or _HAS_STREET.search(streets)
+        or _PLOT.match(found)
+        or regex.match(r"(?:\p{L}[\p{L}.'-]* ){1,5}\d", parts[0])
+    )
     return len(parts) > 1 and bool(street and _TOWN.fullmatch(parts[-1]))
 
 
 def _is_persons(text: str, start: int, end: int) -> bool:
-    """Whether a person's words stand nearer to the address than a company's."""
+    """Whether the address is a person's: by who stands right before it, then by the nearest words about an owner.
+
+    Without any sign it counts as a company's, as most addresses in filings are.
+    """
     before, found, after = text[max(0, start - BEFORE) : start], text[start:end], text[end : end + AFTER]
     if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE):
         return False
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
-    company = [match.end() for match in _OF_COMPANY.finditer(sentence)]
+    company = [match.end() + len(before) - len(sentence) for match in _OF_COMPANY.finditer(sentence)]
     person = [match.end() for match in _OF_PERSON.finditer(before)]
-    offset = len(before) - len(sentence)
-    named = [match.end() for match in _COMPANY_NAME.finditer(before) if match.end() >= len(before) - NAME_REACH]
-    if named and (not person or named[-1] >= person[-1]):
+    owner = _owner(text, start)
+    if owner is False and not _dwells(before):
         return False
-    if _LOCATED.search(before) and not person:
+    nearer = bool(company) and (not person or company[-1] >= person[-1])
+    if nearer and (owner is not True or _SURELY_COMPANY.search(sentence)) and not _LIVES.search(before):
         return False
-    if company and (not person or company[-1] + offset >= person[-1]):
+    if _FOR_COMPANY.match(after) and not _dwells(before):
         return False
     if _BUSINESS_PART.search(found) and not _HOME_PART.search(found):
-        return bool(person)
+        return bool(person) and not company
     tail = after.split(". ")[0]
-    return not (_OF_COMPANY.search(tail) and not person)
+    if person or owner is True or _CONTACT.search(before):
+        return True
+    return not _OF_COMPANY.search(tail) and bool(_HOME_PART.search(found) or _OF_PERSON.search(tail))
+
+
+_SURELY_COMPANY = regex.compile(
+    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o\b|\bcare of\b|\bregistered (?:office|agent)"
+    r"|\bagent for service|\bplace of business|\b(?:business|office|work) address|\bprincipal executive",
+    regex.IGNORECASE,
+)
+_LIVES = regex.compile(r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$", regex.IGNORECASE)
+_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
+"""A person's other data, right before an address."""
+_FOR_COMPANY = regex.compile(r"[,;.]?\s*(?:attention|attn)\b", regex.IGNORECASE)
+_DWELLS = regex.compile(
+    r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,40}$", regex.IGNORECASE
+)
+_LABEL = regex.compile(r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE)
+_LINK = regex.compile(
+    r"(?:,?\s*(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is|with an? (?:\w+ )?address (?:at|of)"
+    r"|whose (?:\w+ )?address is|having an? address at|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
+    r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in)))*[,:;\s(|\u2013\u2014-]*$",
+    regex.IGNORECASE,
+)
+_OWNER_NAME = regex.compile(
+    r"(?:(?:\p{Lu}[\p{L}\p{M}.'\u2019&-]*|&|\d+|of|and|the|de|da|do|dos|von|van|der|bin|al)(?:,? |,?\s*$)){1,9}$"
+)
+_INSTITUTION = regex.compile(
+    rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
+    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|club|inn|lodge|hall)s?\b|&"
+    r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
+    r"|L\.P|LP|K\.K|Pvt|Private)\b",
+    regex.IGNORECASE,
+)
+OWNER_LINES = 3
+"""Lines above an address that begins a line in which its owner's name may stand."""
+
+
+def _dwells(before: str) -> bool:
+    """Whether words of living somewhere lead to the address."""
+    return _DWELLS.search(before) is not None
+
+
+def _owner(text: str, start: int) -> bool | None:
+    """Whether the name right before the address, or above it in a block, is a person's; None where there is none."""
+    line_start = text.rfind("\n", 0, start) + 1
+    lead = text[line_start:start].strip(" \t|*\u2022")
+    if lead and not _LABEL.fullmatch(lead):
+        return _named(text[max(0, start - BEFORE, line_start) : start])
+    above = text[max(0, line_start - 4 * BEFORE) : line_start].split("\n")
+    seen: bool | None = None
+    lines = [line.strip(" \t|*") for line in reversed(above)]
+    filled = [line for line in lines if line][:OWNER_LINES] if lead else _touching(lines)[:OWNER_LINES]
+    for line in filled:
+        if _LABEL.fullmatch(line):
+            continue
+        verdict = False if _FOR_COMPANY.match(line) or _OF_COMPANY.search(line) else _named(line)
+        if verdict is False:
+            return False
+        seen = seen or verdict
+    return seen
+
+
+def _touching(lines: list[str]) -> list[str]:
+    """The lines up to the first empty one behind a filled one; the nearest comes first."""
+    kept: list[str] = []
+    for line in lines:
+        if line:
+            kept.append(line)
+        elif kept:
+            break
+    return kept
+
+
+def _named(before: str) -> bool | None:
+    """Whether the text ends in a person's name; False for a company's or an institution's, None for no name."""
+    linked = _LINK.search(before)
+    head = before[: linked.start()] if linked else before
+    name = regex.split(r"[\n;:|(]|/s/", head)[-1].strip(" ,\"\u201c")
+    if is_name(name):
+        return True
+    last = _OWNER_NAME.search(name[-80:])
+    if last is None:
+        return None
+    if _INSTITUTION.search(last.group()) or any(word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()):
+        return False
+    parts = last.group().rstrip(", ").split(", ")
+    return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None

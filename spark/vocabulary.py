@@ -22,7 +22,8 @@ STREETS = alternatives(
     street|st|avenue|ave|road|rd|drive|dr|lane|ln|boulevard|blvd|court|ct|place|pl|way|terrace|ter|circle|cir|
     square|sq|parkway|pkwy|highway|hwy|trail|trl|crescent|cres|close|mews|row|spur|loop|path|run|alley|walk|
     gardens|grove|hill|heights|park|pike|turnpike|point|ridge|cove|crossing|bend|plaza|quay|wharf|gate|green|
-    mount|rise|vale|view|broadway|county road|route|chome
+    mount|rise|vale|view|parade|esplanade|promenade|strand|wynd|brae|glen|landing|knoll|hollow|meadows?|manor|
+    commons|canyon|pass|circuit|crest|chase|fields?|croft|heath|bay|harbou?r|beach|hills?|estates?|garth|drove|broadway|county road|route|chome
     """
 )
 """Kinds of street, in English, with their abbreviations."""
@@ -30,14 +31,14 @@ STREETS = alternatives(
 FOREIGN_STREETS = alternatives(
     r"""
     rue|via|viale|piazza|corso|rua|avenida|av|calle|carrera|paseo|travessa|largo|strada|ulica|ul|jalan|jl|
-    impasse|quai|chemin|place|plaza|camino|rambla|prospekt|allee|am|an der|bulevar|boulevard|avenue|largo
+    alameda|praça|rodovia|estrada|avda|cours|allée|vicolo|ulitsa|impasse|quai|chemin|place|plaza|camino|rambla|prospekt|allee|am|an der|bulevar|boulevard|avenue|largo
     """
 )
 """Kinds of street that stand before its name, in other languages."""
 
 STREET_ENDINGS = alternatives(
     r"""
-    stra(?:ß|ss)e|str\.|gasse|platz|weg|allee|gracht|straat|laan|plein|kade|gatan|vägen|vej|gade|veien|gata|katu|
+    stra(?:ß|ss)e|ufer|damm|ring|str\.|gasse|platz|weg|allee|gracht|straat|laan|plein|kade|gatan|vägen|vej|gade|veien|gata|katu|
     utca
     """
 )
@@ -60,7 +61,8 @@ STATES = alternatives(
 PROVINCES = alternatives(
     r"""
     Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan|
-    AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Victoria|Queensland|NSW|VIC|QLD
+    AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Tasmania|Andhra Pradesh|Assam|Bihar|Delhi|Goa|Gujarat|Haryana|Karnataka|Kerala|Madhya Pradesh|
+    Maharashtra|Odisha|Punjab|Rajasthan|Tamil Nadu|Telangana|Uttar Pradesh|West Bengal|SP|RJ|Victoria|Queensland|NSW|VIC|QLD
     """
 )
 """Provinces and states of Canada and Australia."""
