@@ -64,7 +64,7 @@ _NATURAL_PART = (
     rf"|attorneys?[ -]in[ -]fact|notary(?:{_B}+public)?|executor|executrix|administrator|incorporator|participant"
     rf"|optionee|grantee|employee|executive|spouse|affiant|declarant|deponent|director|president|secretary|treasurer"
     rf"|chief{_B}+\w+{_B}+officer|chairman|chairwoman|chairperson|chair|officer|reporting{_B}+person|individual|person"
-    r"|recipient|awardee|applicant|guardian|witness|declarer"
+    r"|testigo|firma|nombre|unterschrift|assinatura|nome|recipient|awardee|applicant|guardian|witness|declarer"
 )
 _ANY_PART = (
     r"trustee|guarantor|borrower|subscriber|stockholder|shareholder|purchaser|seller|buyer|claimant|settlor|grantor"
@@ -88,8 +88,9 @@ _MARK = regex.compile(
     rf"(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:print(?:ed)?(?:{_B}+name)?|typed?{_B}+name)\b{_B}*:)"
     rf"|(?P<strong>\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
-    rf"\b[^\n:]{{0,30}}:"
-    rf"|\bin{_B}+the{_B}+presence{_B}+of{_B}*:"
+    rf"\b(?:{_B}*(?:/|\(\w+\)|of\b|by\b|for\b|the\b|and\b|to\b|as\b|on\b|name\b|no\.?|number\b|#?\d+\.?|signature\b|me\b|print(?:ed)?\b"
+    rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}|{_ANY_PART})s?(?:['\u2019]s)?(?:\(s\))?(?!\w)))*+{_B}*:"
+    rf"|\bcertified\b[^\n:.]{{0,40}}:|\bin{_B}+the{_B}+presence{_B}+of{_B}*:"
     rf"|\b(?:electronically|digitally|docu|counter)?{_B}?-?(?:signed|executed|witnessed|acknowledged|attested|accepted"
     rf"|approved|certified|submitted|confirmed|verified|notari[sz]ed|authori[sz]ed|agreed)(?:{_B}+and{_B}+\w+)?"
     rf"(?:{_B}+as{_B}+a{_B}+deed)?{_B}+by{_B}*:"
@@ -98,8 +99,11 @@ _MARK = regex.compile(
     rf"|\b(?:{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+signature)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
     rf"|(?P<weak>\b(?:{_ANY_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
     rf"|(?P<done>^\W*(?:this{_B}+deed{_B}+(?:was|is){_B}+)?(?:electronically{_B}+|digitally{_B}+|docu|counter)?"
-    rf"(?:signed|executed|witnessed|acknowledged|attested)\b(?:{_B}*(?:,|and|as{_B}+a{_B}+deed|sealed|delivered|in"
-    rf"{_B}+counterpart)\b)*{_B}+(?:for{_B}+and{_B}+on{_B}+behalf{_B}+of\b[^\n:]{{1,60}}\b)?by\b"
+    rf"(?:signed|executed|witnessed|acknowledged|attested)\b(?:{_B}*(?:,|and\b|as{_B}+a{_B}+deed\b|sealed\b|delivered\b"
+    rf"|in{_B}+counterpart\b))*{_B}+(?:for{_B}+and{_B}+on{_B}+behalf{_B}+of\b[^\n:]{{1,60}}\b)?by\b"
+    rf"|(?-i:\bI|\b[Uu]ndersigned),{_B}+(?=[^\n,]{{3,40}},{_B}+(?:do(?:es)?{_B}+)?(?:hereby{_B}+)?(?:make|constitute|appoint|revoke"
+    rf"|designate|authori[sz]e|nominate)s?\b)"
+    rf"|\b(?:subscribed|sworn|acknowledged)\b[^\n:.]{{0,40}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
     rf"|\bacting{_B}+by\b(?:{_B}+its{_B}+[\w -]{{3,30}})?"
     rf"|\b(?:witnessed|acknowledged|attested|(?:signed|executed)(?:{_B}+as{_B}+a{_B}+deed)?){_B}+by\b(?={_B}+[^\n]{{3,60}}"
     rf"(?:in{_B}+the{_B}+presence|for{_B}+and{_B}+on{_B}+behalf|attorney|,{_B}+an?{_B}+(?:director|authori)))"
@@ -118,7 +122,7 @@ _LOWER_BEFORE = regex.compile(rf"(?<![\p{{L}}'])\p{{Ll}}[\p{{L}}'\u2019-]*{_B}+$
 _RULE = r"_{4,}|-{5,}|\u2014{3,}|\u2026{3,}|\.{6,}|={5,}"
 _SIGNATURE = regex.compile(rf"{_SIGN}|{_RULE}", regex.IGNORECASE)
 _BLOCK = regex.compile(
-    rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:|^\W*by{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
+    rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:|^\W*by\b(?:{_B}+its\b[^\n:]{{1,30}})?{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
     r"|^[^\p{L}\n]*(?:signatures?|signed|printed|print name|name and title|name/title|witness(?:es)?|attest)\b"
     r"|^[^\p{L}\n]*(?:dated?|title|its)[^\S\n]*(?:[:_(]|$|\s{3})|^[^\p{L}\n]*dated\b"
     r"|\(name\)[^\S\n]*$|\bsignature\b[^\n:]{0,12}:"
@@ -133,7 +137,7 @@ _BLOCK = regex.compile(
 """What makes the lines around it part of a signature block."""
 _FIELD = regex.compile(
     rf"^\W*(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile|date"
-    rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age|nationality|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",
+    rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age|nationality|designation|nric|cpf|tax|pan|din|rank|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",
     regex.IGNORECASE,
 )
 """A label that stands in a form beside a person's name."""
@@ -215,7 +219,7 @@ class _Block:
         lines = text.split("\n")
         starts = [0, *accumulate(len(line) + 1 for line in lines)]
         read = [len(line) < LONG_LINE // 2 or _hinted(line) for line in lines]
-        blocks = [use and bool(_BLOCK.search(line) or _FIELD.match(line) or _is_starred(line)) for use, line in zip(read, lines, strict=True)]
+        blocks = [use and bool(_BLOCK.search(line) or _FIELD.match(line) or _is_starred(line) or _CLOSING.fullmatch(line.strip())) for use, line in zip(read, lines, strict=True)]
         return cls(lines, starts, [place for place, line in enumerate(lines) if line.strip(" \t|")], blocks, read)
 
     def near(self, order: int) -> bool:
@@ -417,12 +421,11 @@ def _in_cells(
     if not (marked or listed or block.near(order)):
         return
     for cell in _CELL.finditer(line):
-        if any(low < cell.end() and high > cell.start() for low, high in found):
+        span = _printed(block, order, line[: cell.end()], cell.start(), others=line[cell.end() :], listed=listed)
+        if span is None or any(low < span[1] and high > span[0] for low, high in found):
             continue
-        text = line[: cell.end()]
-        if _MARK.search(cell.group()):
-            continue
-        if span := _printed(block, order, text, cell.start(), others=line[cell.end() :], listed=listed):
+        mark = _MARK.search(line, cell.start())
+        if mark is None or mark.start() >= span[1]:
             yield span
 
 
@@ -454,6 +457,8 @@ def _printed(
         rest = rest[credential.end() :]
     rest = rest.strip("-\u2013\u2014 (")
     dated = _DATE.fullmatch(rest) is not None and not line[span[1] : span[1] + 2].strip().isdigit()
+    if _PARTY_ABOVE.match(after) and not rest:
+        return None
     told = _is_role(rest) or (dated and regex.match(r"[,;(|]|\s{2}|\s*[_.-]{3}", line[span[1] :]) is not None)
     if (rest and not told) or _FIRM_BELOW.match(after):
         return None
@@ -483,7 +488,8 @@ _STATE_ALONE = regex.compile(rf",\s*(?:{STATES})\.?(?:\s+\d{{5}}.*)?\s*")
 
 def _is_starred(line: str) -> bool:
     """Whether the line is a star, which stands for a signature by power of attorney, and an office."""
-    return line.lstrip().startswith("*") and _is_role(line.lstrip("* \t|"))
+    starred = line.lstrip(" \t|")
+    return starred.startswith("*") and _is_role(starred.lstrip("* \t|"))
 
 
 def _is_role_line(line: str) -> bool:
@@ -540,6 +546,8 @@ def _of_company(words: Sequence[tuple[str, int, int]], following: str) -> bool:
     )
     if near is None:
         return False
+    if other := regex.match(r",?\s+its\s+(.{0,40})", following):
+        return not bool(ROLES & {word.strip(".,;").lower() for word in other.group(1).split()[:3]})
     if following.startswith(",") and _is_role(following[1:]):
         return False
     behind = [plain(word) for word in near.group().replace(",", " ").split()]

@@ -37,11 +37,11 @@ _ABBREVIATED = (
     r"|Urb|Cj|Ap|Apto|Bl|Alam|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
 )
 _TOKEN = regex.compile(
-    rf"(?![\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
+    rf"(?![\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|n[.º°]{{1,2}}(?= \d)|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
     rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
     rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{Ll}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
-    rf"|{_PARTICLE}(?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|(?:gate|vei|veg|gade|väg|plads|cross|main|stage|phase)(?=[ ,])|(?:th|tv"
+    rf"|{_PARTICLE}(?=[ ,])|(?:gate|vei|veg|gade|väg|plads|cross|main|stage|phase)(?=[ ,])|(?:th|tv"
     rf"|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
     rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,8}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
@@ -84,7 +84,7 @@ _HEAD = regex.compile(
     r"(?:/\d{1,3}){0,2}(?=,? ?\n?(?:[^,\n]{1,14}, ){0,2}(?!(?:19|20)\d\d\b)(?:[A-Z]{1,2}-)?(?:\d{4,6}|\d{3} \d{2}|\d{2}-\d{3})"
     r"(?:-\d{3}| [A-Z]{2})? \p{Lu}\p{L})"
     rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, (?!(?:19|20)\d\d\b))"
-    r"|[A-Z]-?\d{1,4}[A-Z]?, (?=\p{Lu})|(?:New|Old|H\.|D\.|Door|House|Plot|Survey) No\. ?\d|Urb\. |Urbanización "
+    r"|[A-Z]-?\d{1,4}[A-Z]?, (?=\p{Lu})|(?:New|Old|H\.|D\.|Door|House|Plot|Survey) No\. ?\d|R\.?R\.? ?#? ?\d{1,3}, (?=\p{Lu})|Urb\. |Urbanización "
     r"|\d{1,2}F\d, (?=\d)|〒"
     rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{0,5}}\p{{L}}[\p{{L}}'.-]*,? (?:n[.º°]{{0,2}} ?)?"
     r"(?:\d|s/n)"
@@ -118,7 +118,7 @@ _FACILITY = (
 _OF_COMPANY = regex.compile(
     r"principal executive|executive offices?|headquarter|registered (?:office|agent)|corporate office|our offices?|its offices?"
     rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
-    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?,? (?:at|in|on|known as|is|are|located)\b"
+    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?,? (?:at|in|on|known as|is|are|located)\b|\b(?:{_FACILITY})s?,?\s*$"
     rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores|location)s?(?: no\. ?\d+)?:"
     r"|\bc/o\b|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b|\binvestor relations\b"
     r"|\b(?:business|office|work|corporate|company|employer|registered) address\b|\bplace of business\b|\bhas its\b"
@@ -139,7 +139,8 @@ _OF_PERSON = regex.compile(
     r"|undersigned|witness\w*|signed|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born|birth|beneficial owner"
     r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant|co-applicant"
     r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
-    r"|citizen|nationality|(?:previous|prior|billing|delivery|forwarding|current|permanent) address)\b|/s/|\[(?:PERSON|SSN|PHONE"
+    r"|citizen|nationality|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
+    r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)\b|/s/|\[(?:PERSON|SSN|PHONE"
     r"|EMAIL)\]",
     regex.IGNORECASE,
 )
@@ -155,8 +156,8 @@ _SHORT_STREET = regex.compile(
     r"(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?)?(?:,? (?:#|Apt|Unit|Apartment|Lot)\.? ?[\w-]+)?"
 )
 _CUE = regex.compile(
-    r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served)(?: with [\w' ]{3,20})?"
-    r" (?:at|in|on|to)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)\b(?! address| office)(?:,| is| was|:)?(?: at"
+    r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served|resident)(?: with [\w' ]{3,20})?"
+    r" (?:at|in|on|to|of)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)\b(?! address| office)(?:,| is| was|:)?(?: at"
     r"| of| in)?"
     r"|\b(?:his|her|my|their|\w[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known"
     r"|forwarding"
@@ -356,7 +357,7 @@ _DWELLS = regex.compile(
 _LABEL = regex.compile(r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE)
 _LINK = regex.compile(
     r"(?:,?\s*(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is|with an? (?:\w+ )?address (?:at|of)"
-    r"|whose (?:\w+ )?address is|having an? address at|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
+    r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
     r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in)))*[,:;\s(|\u2013\u2014-]*$",
     regex.IGNORECASE,
 )
