@@ -170,7 +170,7 @@ _CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
 _LEAD = " \t*~_\"\u2013\u2014-\u2022"
 _POWER = regex.compile(
     r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
-    r"|powers?[\s-]+of[\s-]+attorney|(?:signing|acting) (?:singly|alone)|\b(?:on|in) (?:the undersigned's|my|his|her) "
+    r"|powers?[\s-]+of[\s-]+attorney|(?:signing|acting) (?:singly|alone)|\b(?:on|in) (?:the undersigned's|my) "
     r"(?:behalf|name)|\bForms?\s+3\b",
     regex.IGNORECASE,
 )
@@ -191,9 +191,9 @@ _HINTS = (
     *("\u2026\u2026", "=====", "by\n", "by /", "presence of", "whereof", "sincerely", "regards", "cordially", "faithfully"),
     *("truly", "respectfully", "yours", "wishes,", "best,", "thanks,", "thank you", "accepted and", "agreed and"),
     *("signature", "signatory", "notary", "\non behalf of", "by order of", "appoint", "attorney", "undersigned", "sworn"),
-    *("executed by", "executed as", "witness", "attest", "proxies", "\n*", "acting by", "print", "names ", "designates"),
-    *("authorizes ", "authorises ", "authorized and", "power of", "fact\nfor", "\ndated", "name/"),
-    *("\nfor and on behalf", "\nsworn", "\nsubmitted"),
+    *("executed by", "executed as", "witness", "attest:", "\nattest", "attested", "proxies", "\n*", "acting by", "printed", "print name"),
+    *("(print", "please print", "singly", "acting alone", "true and lawful", "forms 3", "form 3", "fact\nfor", "\ndated", "name/"),
+    *("\nfor and on behalf", "\nsubmitted"),
 )
 """In lower case, one of these, or a label before a colon, stands in every text in which a name is found."""
 _LABEL_END = regex.compile(

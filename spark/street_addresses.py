@@ -198,17 +198,24 @@ COVER_PAGE = 250
 """Characters around an address in which words of a filing's cover page make it the registrant's."""
 _AND = regex.compile(r",?\s+(?:and|or)\s+")
 MAX_TOKENS = 30
+MAX_ENDS = 8
+"""How many of the places at which an address may end are looked at, the last ones."""
+PLACE_REACH = 30
+"""Characters of the longest name of a state or country, or of a postcode with its town."""
+_CODE_NEAR = regex.compile(r"\d{3}|\d ?[A-Z]{2}\b|[A-Z]\d{1,2}(?!\w)")
+_PLACE_NAME = regex.compile(rf"(?<!\w)(?:{STATES}|{PROVINCES}|{COUNTRIES})[.)]?$")
+_DIGIT = regex.compile(r"\d")
 
 
 def likely(text: str) -> bool:
-    """Whether an address may begin anywhere in the text: the cheap test before the search."""
-    return bool(_HEAD.search(text) or (_CUE_HINT.search(text) and _CUE.search(text)))
+    """Whether an address of a person stands in the text; tests that most texts fail come first."""
+    return bool(_DIGIT.search(text)) and next(addresses(text), None) is not None
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each address of a person, in order, without overlaps."""
     done, last = 0, False
-    told = {cue.end() for cue in _CUE.finditer(text)}
+    told = {cue.end() for cue in _CUE.finditer(text)} if _CUE_HINT.search(text) else set()
     for start in sorted(told | {head.start() for head in _HEAD.finditer(text)}):
         if start < done:
             continue
@@ -218,7 +225,7 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         joined = last and _AND.fullmatch(text, done, start) is not None
         done = end
         last = joined or _is_persons(text, start, end)
-        if last and (regex.search(r"\d", text[start:end]) or _at_home(text, start)):
+        if last and _DIGIT.search(text, start, end):
             yield start, end
 
 
@@ -235,8 +242,8 @@ def _end(text: str, start: int, *, told: bool) -> int | None:
         if gap is None:
             break
         at = gap.end()
-    whole = (end for end in reversed(ends) if _is_address(text[start:end]))
-    if (end := next(whole, None)) is not None:
+    closing = [end for end in reversed(ends) if _may_close(text, start, end)][:MAX_ENDS]
+    if (end := next((end for end in closing if _is_address(text[start:end])), None)) is not None:
         return end
     if not _at_home(text, start):
         return None
@@ -246,6 +253,12 @@ def _end(text: str, start: int, *, told: bool) -> int | None:
     line = text.find("\n", start)
     within = [end for end in ends if line < 0 or end <= line]
     return next((end for end in reversed(within) if _is_told(text[start:end])), None)
+
+
+def _may_close(text: str, start: int, end: int) -> bool:
+    """Whether a code, or the name of a state or country, stands at the end or shortly before: the cheap test."""
+    low = max(start, end - PLACE_REACH)
+    return _CODE_NEAR.search(text, low, end) is not None or _PLACE_NAME.search(text, low, end) is not None
 
 
 def _at_home(text: str, start: int) -> bool:
