@@ -1,27 +1,28 @@
-"""A corpus of generated risk factors of any size, with a stated share and size of duplicate clusters.
+"""A corpus of generated filings of any size, with a stated share and size of clusters of near-duplicate risk factors.
 
-Of 1,000 rows 690 are alone, 100 are in clusters of 2, 100 in clusters of 5, 100 in clusters of 25, and 10 are in one
-cluster that grows with the corpus: 31% of the rows are in clusters, and at a million rows the largest has 10,000. The
-members of a cluster are copies of one text in which each word is replaced with a probability of 0.4% (two copies are
-similar to about 0.92). A body has 60 to 140 words, 100 on average: a third of a filed one. Words are drawn with the
-frequencies of prose (Zipf) out of 20,000.
+Of 1,000 risk factors 690 are alone, 100 are in clusters of 2, 100 in clusters of 5, 100 in clusters of 25, and 10 are
+in one cluster that grows with the corpus: 31% are in clusters, and at a million the largest has 10,000. The members of
+a cluster are copies of one text in which each word is replaced with a probability of 0.4% (two copies are similar to
+about 0.92). A body has 60 to 140 words, 100 on average, about a third of a filed one, unless another average is
+asked for. Words are drawn with the frequencies of prose (Zipf): English function words first, then 20,000 made ones.
+Half of the bodies end with one of 40 stock sentences, one in 25 words is a figure, one body in 50 holds personal
+data, and one in 20 a page number that cleaning takes away.
+
+A filing has 40 risk factors under eight headings, the last "General Risk Factors"; a company files five years; the
+reports of every third company have a summary of principal risks. 1,000 risk factors are the filings of five companies.
 """
 
 from __future__ import annotations
 
-import hashlib
+import datetime as dt
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
-
-from spark import schemas
-from spark.examples import conform
-from spark.templates import TEMPLATES
+from pyspark.sql.pandas.types import from_arrow_schema
 
 BLOCK = 1000
 CLUSTER_SIZES = ((100, 2), (100, 5), (100, 25))
@@ -30,11 +31,55 @@ GIANT_ROWS = 10
 YEARS = (2020, 2021, 2022, 2023, 2024)
 FACTORS = 40
 """Risk factors of a filing."""
+FILINGS = BLOCK // FACTORS
+"""Filings of a block."""
+WORDS = 100
+"""Words of a body on average, where no other number is asked for; the least and the most are 0.6 and 1.4 of it."""
 EDIT_RATE = 0.004
+_FACTOR = pa.struct(
+    [*((name, pa.string()) for name in ("group", "subcaption", "body")), ("start", pa.int32()), ("end", pa.int32())]
+)
+RAW = pa.schema(
+    [
+        *((name, pa.string()) for name in ("cik", "ticker", "form_type", "accession_number", "source_url", "status")),
+        *((name, pa.int32()) for name in ("fiscal_year", "fiscal_quarter")),
+        ("filing_date", pa.date32()),
+        ("risk_factors", pa.list_(_FACTOR)),
+        ("summary", pa.string()),
+    ]
+)
+"""Those columns of `raw.risk_factors` that the jobs read."""
+HEADINGS = (
+    "Risks Related to Our Business and Operations",
+    "Risks Related to Our Industry",
+    "Legal and Regulatory Risks",
+    "Risks Related to Our Indebtedness",
+    "Risks Related to Information Technology and Privacy",
+    "Risks Related to Our Intellectual Property",
+    "Risks Related to Ownership of Our Common Stock",
+    "General Risk Factors",
+)
+PERSONAL = (
+    "Questions go to investor.relations@example{}.com at any time.",
+    "Call our office at (212) 555-01{:02} for a copy of the report.",
+    "By: /s/ Maria{} Keller",
+    "Our director resides at 14{} Maple Street, Springfield, IL 62704.",
+)
+_SUMMARIZED_COMPANIES, _SUMMARY_ENTRIES, _SUMMARY_WORDS = 3, 8, 7
 _SYLLABLES = tuple(f"{a}{b}{c}" for a, b, c in itertools.product("bcdfghjklmnprst", ("a", "en", "or", "ist"), "xyz"))
-_WORDS = tuple(f"{one}{other}" for one, other in itertools.product(_SYLLABLES, _SYLLABLES[:112]))[:20000]
-_WEIGHTS = tuple(itertools.accumulate(1 / rank for rank in range(1, len(_WORDS) + 1)))
-_ROW = "example_id string, cik string, accession_number string, fiscal_year int, risk_factor_index int, body string"
+_FUNCTION_WORDS = (
+    "the of and to in our or a that we as for be on may are by with not from is have such could any which these at "
+    "other their it if will has its this been can would us"
+)
+_WORDS = (
+    *_FUNCTION_WORDS.split(),
+    *(f"{one}{other}" for one, other in itertools.product(_SYLLABLES, _SYLLABLES[:112])),
+)
+_WORDS = _WORDS[:20000]
+_WEIGHTS = tuple(itertools.accumulate(1 / (rank + 2) for rank in range(1, len(_WORDS) + 1)))
+_FIGURES = ("2023", "$4.5 million", "12%", "3,400", "10", "1.75", "45 days", "Section 404")
+_FIGURE_RATE = 0.04
+_STOCK_SEED, _STOCK_SENTENCES = "stock", 40
 
 
 def clusters_of(rows: int) -> int:
@@ -44,7 +89,7 @@ def clusters_of(rows: int) -> int:
 
 
 def cluster_of(number: int) -> str | None:
-    """The cluster of a row, None for a row that is alone."""
+    """The cluster of a risk factor, None for one that is alone."""
     block, place = divmod(number, BLOCK)
     if place < GIANT_ROWS:
         return "giant"
@@ -56,51 +101,80 @@ def cluster_of(number: int) -> str | None:
     return None
 
 
-def body(number: int) -> str:
-    """The text of a row, a function of its number."""
+def raw(spark: SparkSession, rows: int, words: int = WORDS) -> DataFrame:
+    """The corpus as rows of `raw.risk_factors`, one a filing."""
+    return spark.range(0, rows // FACTORS, 1, 16).mapInArrow(_filings(words), from_arrow_schema(RAW))
+
+
+def _filings(words: int) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    def make(batches: Iterable[Any]) -> Iterator[Any]:
+        for batch in batches:
+            for start in range(0, batch.num_rows, FILINGS):
+                numbers = batch.column(0).slice(start, FILINGS).to_pylist()
+                yield pa.RecordBatch.from_pylist([filing(number, words) for number in numbers], RAW)
+
+    return make
+
+
+def filing(number: int, words: int = WORDS) -> dict[str, Any]:
+    """One filing, a function of its number."""
+    company, year = number // len(YEARS) + 1, YEARS[number % len(YEARS)]
+    cik = f"{company:010d}"
+    block, place = divmod(number, FILINGS)
+    factors, end = [], 0
+    for index in range(FACTORS):
+        # A copy of a text stands in another company or year: neighbours in number are of different filings.
+        caption, text = risk_factor(block * BLOCK + index * FILINGS + place, words)
+        group = HEADINGS[index * len(HEADINGS) // FACTORS]
+        factors.append({"group": group, "subcaption": caption, "body": text, "start": end, "end": end + len(text)})
+        end += len(text) + 1
+    entries = (" ".join(factor["subcaption"].split()[:_SUMMARY_WORDS]) for factor in factors[:_SUMMARY_ENTRIES])
+    return {
+        "cik": cik,
+        "ticker": f"T{company}",
+        "form_type": "10-K",
+        "fiscal_year": year,
+        "fiscal_quarter": None,
+        "accession_number": f"{cik}-{year % 100}-000001",
+        "filing_date": dt.date(year, 12, 1),
+        "source_url": f"https://filings.example/{company}/{year}",
+        "status": "full",
+        "risk_factors": factors,
+        "summary": None if company % _SUMMARIZED_COMPANIES else "\n".join(f"\u2022 {entry}" for entry in entries),
+    }
+
+
+def risk_factor(number: int, words: int = WORDS) -> tuple[str, str]:
+    """The subcaption and the body of a risk factor, a function of its number."""
     cluster = cluster_of(number)
     original = random.Random(f"text {number if cluster is None else cluster}")
-    words = original.choices(_WORDS, cum_weights=_WEIGHTS, k=original.randint(60, 140))
+    drawn = original.choices(_WORDS, cum_weights=_WEIGHTS, k=original.randint(words * 6 // 10, words * 14 // 10))
+    for place in range(int(len(drawn) * _FIGURE_RATE)):
+        drawn[original.randrange(len(drawn))] = _FIGURES[place % len(_FIGURES)]
+    caption = original.choices(_WORDS, cum_weights=_WEIGHTS, k=original.randint(8, 16))
+    stock = original.randrange(2 * _STOCK_SENTENCES)
     if cluster is not None:
         own = random.Random(f"copy {number}")
-        words = [own.choice(_WORDS) if own.random() < EDIT_RATE else word for word in words]
-    return " ".join(words).capitalize() + "."
+        drawn = [own.choice(_WORDS) if own.random() < EDIT_RATE else word for word in drawn]
+    sentences = list(_sentences(drawn, original))
+    if stock < _STOCK_SENTENCES:
+        sentences.append(_stock_sentence(stock))
+    if number % 20 == 0:
+        sentences.insert(1, f"\n\n{number % 97}\n\n")
+    if number % 50 == 0:
+        sentences.insert(1, "\n" + PERSONAL[number // 50 % len(PERSONAL)].format(number % 100) + "\n")
+    return " ".join(caption).capitalize(), " ".join(sentences)
 
 
-def examples(spark: SparkSession, rows: int) -> DataFrame:
-    """The corpus as rows of `curated.risk_factor_examples`, all of the task T1."""
-    template = TEMPLATES["T1"]
-    before, after = template.parts()
-    made = spark.range(0, rows, 1, 16).mapInArrow(_rows, _ROW)
-    constants = {
-        "task": template.task,
-        "completion": "Our suppliers may fail us",
-        "form_type": "10-K",
-        "source_url": "https://filings.example/report",
-        "template_version": template.version,
-        "cleaner_version": "generated",
-    }
-    full = made.withColumns({name: F.lit(value) for name, value in constants.items()}).withColumns(
-        {"prompt": F.concat(F.lit(before), "body", F.lit(after)), "body_sha256": F.sha2("body", 256)}
-    )
-    missing = {name: F.lit(None) for name in schemas.EXAMPLES.names if name not in full.columns}
-    return conform(full.withColumns(missing), schemas.EXAMPLES)
+def _sentences(words: list[str], draw: random.Random) -> Iterator[str]:
+    start = 0
+    while start < len(words):
+        end = start + draw.randint(12, 30)
+        text = " ".join(words[start:end])
+        yield text[0].upper() + text[1:] + "."
+        start = end
 
 
-def _rows(batches: Iterable[Any]) -> Iterator[Any]:
-    for batch in batches:
-        numbers = batch.column(0).to_pylist()
-        # A copy of a text stands in another company or year: neighbours in number are of different filings.
-        filings = [number % max(1, BLOCK // FACTORS) + number // BLOCK * (BLOCK // FACTORS) for number in numbers]
-        years = [YEARS[filing % len(YEARS)] for filing in filings]
-        ciks = [f"{filing // len(YEARS) + 1:010d}" for filing in filings]
-        yield pa.RecordBatch.from_pydict(
-            {
-                "example_id": [hashlib.sha256(str(number).encode()).hexdigest() for number in numbers],
-                "cik": ciks,
-                "accession_number": [f"{cik}-{year % 100}-000001" for cik, year in zip(ciks, years, strict=True)],
-                "fiscal_year": pa.array(years, pa.int32()),
-                "risk_factor_index": pa.array([number % BLOCK // (BLOCK // FACTORS) for number in numbers], pa.int32()),
-                "body": [body(number) for number in numbers],
-            }
-        )
+def _stock_sentence(number: int) -> str:
+    draw = random.Random(f"{_STOCK_SEED} {number}")
+    return next(_sentences(draw.choices(_WORDS, cum_weights=_WEIGHTS, k=12), draw))

@@ -110,7 +110,8 @@ def clean(text: str) -> str:
     twice changes nothing.
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_REPLACED))
-    text = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Co"))
+    unseen = [char for char in set(text) if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Co")]
+    text = text.translate(dict.fromkeys(map(ord, unseen))) if unseen else text
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
     kept = "\n".join(line for line in lines if not (_FURNITURE.fullmatch(line) or _is_table_row(line)))
     return _BLANK_LINES.sub("\n\n", kept).strip()
@@ -126,7 +127,11 @@ def _is_table_row(line: str) -> bool:
     cells = line.replace("|", " ").split()
     if len(cells) < MIN_ROW_CELLS:
         return False
-    figures = sum(_FIGURE.fullmatch(cell) is not None for cell in cells)
+    # A cheap test first: of words of letters alone only short ones and rows of x are figures.
+    maybe = [cell for cell in cells if not cell.isalpha() or len(cell) <= 2 or cell[0] in "xX"]  # noqa: PLR2004
+    if len(cells) - len(maybe) > MAX_ROW_TEXT_SHARE * len(cells):
+        return False
+    figures = sum(_FIGURE.fullmatch(cell) is not None for cell in maybe)
     return figures >= 2 and len(cells) - figures <= MAX_ROW_TEXT_SHARE * len(cells)  # noqa: PLR2004
 
 
@@ -167,12 +172,13 @@ def reason_to_drop(body: str, subcaption: str, group: str = "") -> Reason | None
 
 def _number_share(body: str) -> float:
     cells = body.split()
-    return sum(any(char.isdigit() for char in cell) for cell in cells) / max(1, len(cells))
+    mixed = (cell for cell in cells if not cell.isalpha())
+    return sum(any(map(str.isdigit, cell)) for cell in mixed) / max(1, len(cells))
 
 
 def _function_word_share(body: str) -> float:
-    found = [word.lower() for word in _WORD.findall(body)]
-    return sum(word in _FUNCTION_WORDS for word in found) / max(1, len(found))
+    found = _WORD.findall(body)
+    return sum(map(_FUNCTION_WORDS.__contains__, map(str.lower, found))) / max(1, len(found))
 
 
 def _repeated_share(lines: list[str]) -> float:

@@ -18,9 +18,9 @@ def cut(body: str, most_words: int) -> tuple[str, int]:
     A body that fits is returned as it is. Where full sentences fill less than half of the words, as in a long list, the
     cut is at the last item's end. What is left is empty where nothing ends in time.
     """
-    places = [match.span() for match in _WORD.finditer(body)]
-    if len(places) <= most_words:
+    if len(body.split()) <= most_words:
         return body, 0
+    places = [match.span() for match in _WORD.finditer(body)]
     ends = range(most_words, 0, -1)
     kept = next((number for number in ends if _ends_sentence(body, places[number - 1], places[number])), 0)
     if kept < most_words / 2:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 from unitydoor.merkle import merkle_root
+
+DIGEST_BYTES = 32
 
 
 def encoded(column: str) -> Column:
@@ -24,7 +28,20 @@ def row_digest(columns: Sequence[str]) -> Column:
 def content_root(rows: DataFrame, columns: Sequence[str]) -> str:
     """Return the Merkle root over the rows (`unitydoor.merkle.merkle_root`).
 
-    The digests come to the driver partition by partition and are sorted there: 32 bytes a row, no shuffle.
+    The digests come to the driver in one job, a string of bytes for each batch of rows, and are sorted there: 32 bytes
+    a row, no shuffle.
     """
-    digests = rows.select(F.unhex(row_digest(columns)))
-    return merkle_root(bytes(row[0]) for row in digests.toLocalIterator(prefetchPartitions=True))
+    digests = rows.select(F.unhex(row_digest(columns)).alias("digest")).mapInArrow(_joined, "digests binary")
+    return merkle_root(
+        blob[start : start + DIGEST_BYTES]
+        for (blob,) in digests.collect()
+        for start in range(0, len(blob), DIGEST_BYTES)
+    )
+
+
+def _joined(batches: Iterable[Any]) -> Iterator[Any]:
+    """Arrow batches of `digest` to one row each, in which the digests stand one behind the other."""
+    for batch in batches:
+        if batch.num_rows:
+            joined = b"".join(batch.column("digest").to_pylist())
+            yield pa.RecordBatch.from_arrays([pa.array([joined], pa.binary())], ["digests"])

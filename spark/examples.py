@@ -7,8 +7,10 @@ label, if any), `as_examples` (rendered), `without_duplicates`, `thinned` (the m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
@@ -78,6 +80,11 @@ def label_columns(
     ]
 
 
+def spread(filings: DataFrame) -> DataFrame:
+    """Spread the filings over the executors: a year is one file or few, and one task would clean all of it."""
+    return filings.repartition("accession_number")
+
+
 def candidates(filings: DataFrame) -> DataFrame:
     """Return one row for each risk factor, and one for each filing that has none (its index is null)."""
     place = ("cik", "ticker", "form_type", "fiscal_year", "fiscal_quarter", "accession_number", "filing_date")
@@ -123,19 +130,25 @@ def refine(
 
 def refined(rows: DataFrame) -> DataFrame:
     """Return the candidates with what `refine` makes of them, and the reason to drop, if any."""
-    udf = F.udf(refine, _REFINED)
     # An amendment repeats the report that it amends: its risk factors would count twice.
     of_filing = (
         F.when(F.col("form_type").endswith("/A"), F.lit(Reason.AMENDMENT.value))
         .when(F.col("status") != "full", F.lit(Reason.FILING_NOT_FULL.value))
         .when(F.col("risk_factor_index").isNull(), F.lit(Reason.NO_RISK_FACTORS.value))
     )
-    made = [name for name in _REFINED.names if name != "reason"]
-    return rows.withColumn("refined", udf("original_body", "subcaption", "group")).select(
-        *rows.columns,
-        *(f"refined.{name}" for name in made),
-        F.coalesce(of_filing, F.col("refined.reason")).alias("reason"),
-    )
+    made = rows.mapInArrow(_refined, StructType([*rows.schema.fields, *_REFINED.fields]))
+    return made.withColumn("reason", F.coalesce(of_filing, "reason"))
+
+
+def _refined(batches: Iterable[Any]) -> Iterator[Any]:
+    """Arrow batches of candidates to the same with the columns of `_REFINED`."""
+    kinds = (pa.string(), pa.string(), pa.string(), pa.string(), pa.int32(), pa.int32(), pa.string())
+    for batch in batches:
+        texts = (batch.column(name).to_pylist() for name in ("original_body", "subcaption", "group"))
+        made = list(map(refine, *texts))
+        columns = zip(*made, strict=True) if made else ([] for _ in kinds)
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+        yield pa.RecordBatch.from_arrays([*batch.columns, *arrays], [*batch.schema.names, *_REFINED.names])
 
 
 def asked(rows: DataFrame) -> DataFrame:

@@ -13,6 +13,12 @@ REQUIRED = {
     "spark.redaction.regex": "(?i)secret|password|token|credential|access[.]?key",
 }
 
+SMALL = {
+    # A curated table's log holds some hundreds of files: Delta's 50 tasks for it would take longer than they work.
+    "spark.databricks.delta.snapshotPartitions": "4",
+}
+"""What suits tables of this size; what the platform or the submission says goes before."""
+
 
 def open_session(name: str) -> SparkSession:
     """Start the session of the job `name`, or take the one that runs, with the required settings."""
@@ -20,5 +26,8 @@ def open_session(name: str) -> SparkSession:
     for key, value in REQUIRED.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
+    for key, value in SMALL.items():
+        if session.conf.get(key, None) is None:
+            session.conf.set(key, value)
     session.sparkContext.setLogLevel("WARN")
     return session

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 from spark import examples, extras, labels, mix, schemas
 from spark.errors import JobError
+from spark.near_duplicates import settled
 from spark.pii import scrub
 from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
@@ -34,14 +35,16 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     source, target = extras.text(parameters, "source_table"), _target(parameters)
     source_version = tables.version(source)
     filings = tables.read(source, version=source_version).where(F.col("fiscal_year") == year)
-    refined = examples.refined(examples.candidates(filings)).cache()
-    (by_reason,) = counts(refined.fillna("", "reason"), "reason")
-    if not by_reason:
+    read, companies = _read(filings)
+    if not read:
         raise JobError(f"{source} holds no filing of fiscal year {year}: materialize that year of it first")
+    # The rows that were read are kept: no later action has to read the source again, under a credential that has ended.
+    refined = settled(examples.refined(examples.candidates(examples.spread(filings))))
+    (by_reason,) = counts(refined.fillna("", "reason"), "reason")
     asked = examples.asked(refined)
-    unique = examples.without_duplicates(examples.as_examples(asked)).cache()
+    unique = settled(examples.without_duplicates(examples.as_examples(asked)))
     (found,) = counts(unique, "task")
-    made = examples.thinned(unique, mix.rates(found)).sort("example_id").cache()
+    made = settled(examples.thinned(unique, mix.rates(found)).sort("example_id"))
     tables.ensure(target)
     commit = _commit(parameters, source, source_version)
     written = tables.replace(target.name, made, where=f"fiscal_year = {year}", commit=commit)
@@ -53,8 +56,8 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         "source_rows": candidates,
         "source_delta_version": source_version,
         "delta_version": written.version,
-        "filings": filings.count(),
-        "source_companies": _full(filings).select("cik").distinct().count(),
+        "filings": read,
+        "source_companies": companies,
         "dropped": by_reason,
         "headings_left_out": _headings_left_out(refined),
         "credentials": tables.records(),
@@ -83,9 +86,11 @@ def _commit(parameters: Mapping[str, Any], source: str, source_version: int) -> 
     )
 
 
-def _full(filings: DataFrame) -> DataFrame:
-    """The filings that could give an example: those with the whole item that amend no other."""
-    return filings.where((F.col("status") == "full") & ~F.col("form_type").endswith("/A"))
+def _read(filings: DataFrame) -> tuple[int, int]:
+    """Number of the filings, and of the companies that could give an example: with the whole item, no amendment."""
+    full = (F.col("status") == "full") & ~F.col("form_type").endswith("/A")
+    found = filings.agg(F.count("*"), F.countDistinct(F.when(full, F.col("cik")))).first()
+    return int(found[0]), int(found[1])
 
 
 def _by_task(asked: DataFrame, usable: int, found: Mapping[str, int], kept: Mapping[str, int]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     made = freeze(declared, filings, most_shared)
     tables.ensure(target)
     commit = _commit(parameters, source, source_version, years)
-    written = tables.replace(target.name, made.rows.cache(), where=None, commit=commit)
+    written = tables.replace(target.name, near_duplicates.settled(made.rows), where=None, commit=commit)
     measured = {
         **measures.of_snapshot(written.rows),
         **measures.of_source(declared),

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from folder_tables import FolderTables
 from pyspark.sql import SparkSession
 
+from benchmarks.folder_tables import FolderTables
 from spark.session import REQUIRED
 
 PROJECT = Path(__file__).parents[2]

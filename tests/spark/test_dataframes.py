@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from folder_tables import FolderTables
 from pyspark.sql import DataFrame, SparkSession
 from raw_rows import RAW_SCHEMA, Rows, corpus, factor, filing, paragraph
 
+from benchmarks.folder_tables import FolderTables
 from spark import schemas
 from spark.cleaning import Reason
 from spark.digests import content_root, row_digest

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from folder_tables import FolderTables
 from raw_rows import RAW_SCHEMA, Rows, factor, filing, paragraph
 
+from benchmarks.folder_tables import FolderTables
 from spark import mix
 from spark.examples import as_examples, asked, candidates, refined, thinned, without_duplicates
 from spark.jobs import examples

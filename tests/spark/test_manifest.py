@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from folder_tables import FolderTables
-
+from benchmarks.folder_tables import FolderTables
 from spark import manifest, measures, schemas
 from spark.manifest import Facts
 from spark.tables import TableSpec, Written

@@ -1,4 +1,4 @@
-"""Governed tables without a cloud: the same reads and writes of Delta tables, in a folder."""
+"""Governed tables without a cloud: the jobs' own reads and writes of Delta tables, in a local folder."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ class FolderTables(GovernedTables):
         self._grants = []
 
     def ensure(self, spec: TableSpec) -> None:
+        """Make the table, empty, unless it is there."""
         empty = self.spark.createDataFrame([], spec.schema).write.format("delta").mode("ignore")
         empty.partitionBy(*spec.partition_by).save(self.location(spec.name))
 
     def location(self, name: str) -> str:
+        """The folder of a table."""
         return str(self._folder / name)
 
     def _access(self, name: str, operation: str) -> _Access:
