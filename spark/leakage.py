@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,13 @@ from spark.shingles import WordNumbers, shingles
 from spark.split import ROLES
 from spark.templates import TEMPLATES
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 GRAM_WORDS = 13
+PARTS = 256
+"""Into so many parts the grams of all texts are cut; one part is in a worker's memory at once."""
+_FIRST_OF_PART = np.arange(PARTS, dtype=np.uint64) << np.uint64(56)
 MOST_SHARED = 0.2
 """Share of a test text's 13-grams that may also stand in train, unless the job is told another."""
 
@@ -52,26 +58,24 @@ def is_test(column: str = "split") -> Column:
 def overlaps(texts: DataFrame) -> DataFrame:
     """Return `key` and `share` for each test text: the share of its 13-grams that stand in a train text too.
 
-    `texts` has `key`, `text`, `trains` and `tests` (booleans), a row a key. The share is of different 13-grams of
-    normalised words, and exact; a text of fewer words is one gram.
+    `texts` has `key` (a long; equal texts may come more than once, under one key), `text`, `trains` and `tests`
+    (booleans). The share is of different 13-grams of normalised words, and exact; a text of fewer words is one gram.
     """
-    tested = texts.where("tests").select("key", "text").mapInArrow(_grams, "key string, gram long")
-    trained = texts.where("trains").select("key", "text").mapInArrow(_grams, "key string, gram long")
-    seen = trained.select("gram").distinct().withColumn("seen", F.lit(1))
-    return tested.join(seen, "gram", "left").groupBy("key").agg((F.count("seen") / F.count("*")).alias("share"))
+    wanted = texts.where("trains OR tests").select("key", "text", "trains", "tests")
+    grams = wanted.mapInArrow(_grams, "part int, trained binary, tested binary, keys binary")
+    counted = grams.groupBy("part").applyInArrow(_seen, "key long, seen long, grams long")
+    return counted.groupBy("key").agg((F.sum("seen") / F.sum("grams")).alias("share"))
 
 
 def texts_of(rows: DataFrame, text: Column) -> DataFrame:
-    """Return the different texts of rows with a `split`, as `overlaps` takes them; the key is the text's SHA-256."""
-    keyed = rows.select(
-        F.sha2(text, 256).alias("key"),
-        text.alias("text"),
-        (F.col("split") == "train").alias("trains"),
-        is_test().alias("tests"),
-    )
-    return keyed.groupBy("key").agg(
-        F.first("text").alias("text"), F.bool_or("trains").alias("trains"), F.bool_or("tests").alias("tests")
-    )
+    """Return the texts of rows with a `split`, as `overlaps` takes them."""
+    trains = (F.col("split") == "train").alias("trains")
+    return rows.select(key_of(text).alias("key"), text.alias("text"), trains, is_test().alias("tests"))
+
+
+def key_of(text: Column) -> Column:
+    """Return the number that names a text: 60 bits of its SHA-256."""
+    return F.conv(F.substring(F.sha2(text, 256), 1, 15), 16, 10).cast("long")
 
 
 def measured(rows: DataFrame, benchmark_filings: Collection[str]) -> dict[str, int | float]:
@@ -106,21 +110,43 @@ def _in_two(rows: DataFrame, column: str, place: Column) -> int:
 
 
 def _grams(batches: Iterable[Any]) -> Iterator[Any]:
-    """Arrow batches of `key` and `text` to batches of `key` and each of its 13-grams' numbers."""
+    """Arrow batches of texts to their 13-grams' numbers, a row a batch and part: 8 bytes a gram, and for those of tests
+    8 bytes a key. A part is what begins with the same bits, so that equal grams meet in one."""
     numbers = WordNumbers()
     for batch in batches:
-        for part in _slices(batch):
-            sets = [
-                shingles(normalised(text).split(), GRAM_WORDS, numbers).view(np.int64)
-                for text in part.column("text").to_pylist()
-            ]
-            places = np.repeat(np.arange(len(sets)), [len(item) for item in sets])
-            yield pa.RecordBatch.from_arrays(
-                [part.column("key").take(pa.array(places)), pa.array(np.concatenate(sets))], ["key", "gram"]
-            )
+        texts, keys = batch.column("text").to_pylist(), batch.column("key").to_numpy()
+        sets = [shingles(normalised(text).split(), GRAM_WORDS, numbers) for text in texts]
+        trained = np.unique(_of(sets, batch.column("trains")))
+        tested = _of(sets, batch.column("tests"))
+        tests = batch.column("tests").to_numpy(zero_copy_only=False)
+        of_test = np.repeat(keys[tests], [len(item) for item, test in zip(sets, tests, strict=True) if test])
+        order = np.argsort(tested)
+        tested, of_test = tested[order], of_test[order]
+        ends, test_ends = (np.searchsorted(grams, _FIRST_OF_PART[1:]) for grams in (trained, tested))
+        columns = [np.split(trained, ends), np.split(tested, test_ends), np.split(of_test, test_ends)]
+        yield pa.RecordBatch.from_arrays(
+            [
+                pa.array(range(PARTS), pa.int32()),
+                *(pa.array([part.tobytes() for part in column], pa.binary()) for column in columns),
+            ],
+            ["part", "trained", "tested", "keys"],
+        )
 
 
-def _slices(batch: Any, rows: int = 256) -> Iterator[Any]:
-    """Parts of a batch: each text becomes some hundreds of rows."""
-    for start in range(0, batch.num_rows, rows):
-        yield batch.slice(start, rows)
+def _of(sets: list[NDArray[np.uint64]], chosen: Any) -> NDArray[np.uint64]:
+    """The grams of the chosen texts, one behind the other."""
+    kept = [item for item, is_chosen in zip(sets, chosen.to_pylist(), strict=True) if is_chosen]
+    return np.concatenate([np.empty(0, dtype=np.uint64), *kept])
+
+
+def _seen(part: Any) -> Any:
+    """The rows of one part to a row for each key in it: its grams that train, and all its grams."""
+    trained, tested = (
+        np.concatenate([np.frombuffer(item, np.uint64) for item in part.column(name).to_pylist()])
+        for name in ("trained", "tested")
+    )
+    keys = np.concatenate([np.frombuffer(item, np.int64) for item in part.column("keys").to_pylist()])
+    names, places = np.unique(keys, return_inverse=True)
+    seen = np.bincount(places, weights=np.isin(tested, trained), minlength=len(names)).astype(np.int64)
+    grams = np.bincount(places, minlength=len(names)).astype(np.int64)
+    return pa.table({"key": names, "seen": seen, "grams": grams})

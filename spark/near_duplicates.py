@@ -171,10 +171,16 @@ def _name(column: str) -> Column:
 def _sketch(batches: Iterable[Any]) -> Iterator[Any]:
     """Arrow batches of `key` and `text` to batches of key, document, bands and shingles; a key's equal texts once."""
     numbers, hashing = WordNumbers(), Bands()
+    read: set[tuple[str, bytes]] = set()
     seen: set[tuple[str, int]] = set()
     for batch in batches:
         keys, documents, sets = [], [], []
         for key, text in zip(batch.column("key").to_pylist(), batch.column("text").to_pylist(), strict=True):
+            # The tasks of one risk factor have one body: it is worked on once.
+            same = (key, hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+            if same in read:
+                continue
+            read.add(same)
             plain = normalised(text)
             name = document(plain)
             if (key, name) in seen:

@@ -91,7 +91,7 @@ def without_leaks(rows: DataFrame, decisions: DataFrame, most_shared: float) -> 
     stay = rows.join(decisions.where("reason IS NULL").select("example_id", "split"), "example_id")
     texts = leakage.texts_of(stay, text)
     leaking = leakage.overlaps(texts).where(F.col("share") > most_shared).select("key")
-    named = stay.where(leakage.is_test()).select("example_id", F.sha2(text, 256).alias("key"))
+    named = stay.where(leakage.is_test()).select("example_id", leakage.key_of(text).alias("key"))
     leaks = named.join(leaking, "key", "left_semi").select("example_id", F.lit(True).alias("leaks"))
     found = decisions.join(leaks, "example_id", "left")
     reason = F.when(F.col("leaks") & F.col("reason").isNull(), F.lit(Reason.SHARES_GRAMS_WITH_TRAIN.value))
