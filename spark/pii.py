@@ -139,8 +139,12 @@ def scrub(text: str) -> Scrubbed:
 def leftovers(text: str) -> int:
     """Count spans in a written text that still look like personal data, by rules apart from the recognisers'."""
     text = plain(text)
-    numbers = sum(_number_is_personal(run, before) for before, run in _number_runs(_without_cover_phones(text)))
-    return _addresses_left(text) + numbers + _ibans_left(text) + _signers_left(text) + _homes_left(text)
+    return sum(count(text) for may_hold, count in _LEFT if may_hold(text))
+
+
+def _numbers_left(text: str) -> int:
+    """Numbers of people outside the lines of a cover page that hold the registrant's own."""
+    return sum(_number_is_personal(run, before) for before, run in _number_runs(_without_cover_phones(text)))
 
 
 def _without_cover_phones(text: str) -> str:
@@ -267,3 +271,16 @@ def _spaced_iban(tokens: list[str]) -> bool:
         if iban_checks(joined):
             return True
     return False
+
+
+_LEFT: tuple[tuple[Callable[[str], object], Callable[[str], int]], ...] = (
+    (lambda text: "@" in text, _addresses_left),
+    (re.compile(r"[0-9](?:[ .()+-]*[0-9]){8}").search, _numbers_left),
+    (re.compile(r"[A-Z]{2}[0-9]{2}").search, _ibans_left),
+    (lambda text: "/s/" in text or "/S/" in text, _signers_left),
+    (
+        lambda text: any(word in text.lower().replace(".", "") for word in ("resid", "live", "living", "home")),
+        _homes_left,
+    ),
+)
+"""Each count with a cheap test that every text passes of which it counts something: most texts pass none."""
