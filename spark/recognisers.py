@@ -45,17 +45,19 @@ EMAIL_LENGTH = 320
 
 COVER_PHONE = re.compile(
     r"(?:registrant|issuer|company)(?:[\u2019']s|s[\u2019'])? (?:tele)?phone (?:numbers?|nos?\b)"
-    r"|telephone numbers?,? (?:of (?:the )?registrant|including area codes?)|area codes? and telephone numbers?",
+    r"|telephone numbers?,? (?:of (?:the )?registrant|including area codes?)|area codes? and telephone numbers?"
+    r"|telephone of (?:the )?(?:registrant|issuer|company)",
     re.IGNORECASE,
 )
 """What stands beside the registrant's own telephone number on a cover page."""
 COVER_REACH = 80
 """Characters between a cover page's telephone number and the words that name it."""
 _OTHER_NUMBER = re.compile(
-    r"(?:\b(?:aba|account|accts?|acct|a/c|cusip|isin|sedol|routing|transit|swift|loan|ffc|ein|tin|i\.?r\.?s\.?|duns|d-u-n-s"
+    r"(?:\b(?:aba|account|accts?|acct|a/c|cusip|isin|sedol|routing|transit|swift|loan|ffc|ein|tin|i\.?r\.?s\.?|duns"
+    r"|d-u-n-s"
     r"|docket|permit|patent|policy|claim|case|order|invoice|file|reference|ref|serial|certificate|contract|lot|part"
     r"|model|item|accession|commission|licen[sc]e|registration|common code|min|npi|imo|project|matter|ticket|tracking"
-    r"|parcel|purchase order|po|grant|plan|crd|lei|nmls|naics|sic|bin|zip|iata|oclc|doi|isbn|issn)"
+    r"|parcel|purchase order|po|vendor|customer|grant|plan|crd|lei|nmls|naics|sic|bin|zip|iata|oclc|doi|isbn|issn)"
     r"(?:[ ]+(?:identification|id|code))?(?:[ ]+(?:number|numbers|nos?\.?|#))?[ ]*[:.#]?[ ]*)$",
     re.IGNORECASE,
 )
@@ -256,8 +258,9 @@ class Phones(PhoneRecognizer):
     NORTH_AMERICAN_GROUPS = ([3, 3, 4], [1, 3, 3, 4])
     WORDS = re.compile(
         r"\b(?:tele)?phones?\b|\btel\b|\bcall(?:s|ed|ing)?\b|\bmobile\b|\bcell(?:phone|ular)?\b|\bfax\b|\bfacsimile\b"
-        r"|\bring\b|\bdial\b|\breached?\b|\bhome\b|\bline\b|\bhandy\b|\bextension\b|\bcontact\b|\btext(?:ed|s)?\b|\brang\b|\bdial(?:l?ed|s)?\b|\bvoicemail\b|\bhotline\b|\bhelpline\b"
-        r"|\bswitchboard\b|\bpager\b|\bwhatsapp\b|\bnumber (?:is|was|of)\b|\b[TFM]:",
+        r"|\bring\b|\bdial\b|\breached?\b|\bhome\b|\bline\b|\bhandy\b|\bextension\b|\bcontact\b|\btext(?:ed|s)?\b"
+        r"|\brang\b|\bdial(?:l?ed|s)?\b|\bvoicemail\b|\bhotline\b|\bhelpline\b"
+        r"|\bswitchboard\b|\bpager\b|\bwhatsapp\b|\bnumber (?:is|was|of)\b|\bcallers?\b|\banswers\b|\b[TFM]:",
         re.IGNORECASE,
     )
     WORDS_REACH = 80

@@ -69,12 +69,14 @@ _NATURAL_PART = (
 _ANY_PART = (
     r"trustee|guarantor|borrower|subscriber|stockholder|shareholder|purchaser|seller|buyer|claimant|settlor|grantor"
     r"|lessee|lessor|tenant|landlord|pledgor|obligor|maker|payee|agent|proxy|partner|member|manager|principal|donor"
-    r"|transferor|transferee|assignor|assignee|consultant|contractor|investor|holder|beneficiary|indemnitee|optionholder"
+    r"|transferor|transferee|assignor|assignee|consultant|contractor|investor|holder|beneficiary|indemnitee"
+    r"|optionholder"
     r"|warrantholder|noteholder|lender|debtor|creditor|co-?borrower|owner|licensor|licensee|releasor|releasee|adviser"
     r"|advisor"
 )
 _SIGN = (
-    rf"(?<![\w/\\])(?:[/\\]{{1,2}}{_B}?e?s{_B}?[/\\]{{1,2}}|s/(?={_B}*(?-i:\p{{Lu}}))|[(\[](?:s|sd\.?|sgd\.?|signed)[)\]]"
+    rf"(?<![\w/\\])(?:[/\\]{{1,2}}{_B}?e?s{_B}?[/\\]{{1,2}}|s/(?={_B}*(?-i:\p{{Lu}}))|[(\[](?:s|sd\.?|sgd\.?"
+    rf"|signed)[)\]]"
     rf"|sd{_B}?/-|(?:sgd|sd)[.:]|-s-)(?:{_B}*:)?"
 )
 _MARK = regex.compile(
@@ -83,13 +85,16 @@ _MARK = regex.compile(
     rf"|(?P<label>(?:^\W*(?:by|per)\b(?:{_B}+its\b[^\n:]{{1,30}})?|\b(?:by|per)){_B}*(?:\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:(?:print(?:ed)?|typed?|full|legal|please{_B}+print)(?:{_B}+(?:full|legal))?{_B}+)?"
     rf"name(?:{_B}+printed|{_B}*(?:and|&|/){_B}*title)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
-    rf"|\bnames?{_B}+of{_B}+(?:[\p{{L}}/]+{_B}+){{0,3}}(?:{_NATURAL_PART}|{_ANY_PART})s?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
+    rf"|\bnames?{_B}+of{_B}+(?:[\p{{L}}/]+{_B}+){{0,3}}(?:{_NATURAL_PART}"
+    rf"|{_ANY_PART})s?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:{_NATURAL_PART}|{_ANY_PART})(?:['\u2019]?s)?{_B}+(?:(?:full|legal|printed){_B}+)?name"
     rf"(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:print(?:ed)?(?:{_B}+name)?|typed?{_B}+name)\b{_B}*:)"
     rf"|(?P<strong>\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
-    rf"\b(?:{_B}*(?:/|\(\w+\)|of\b|by\b|for\b|the\b|and\b|to\b|as\b|on\b|name\b|no\.?|number\b|#?\d+\.?|signature\b|me\b|print(?:ed)?\b"
-    rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}|{_ANY_PART})s?(?:['\u2019]s)?(?:\(s\))?(?!\w)))*+{_B}*:"
+    rf"\b(?:{_B}*(?:/|\(\w+\)|of\b|by\b|for\b|the\b|and\b|to\b|as\b|on\b|name\b|no\.?|number\b|#?\d+\.?|signature\b"
+    rf"|me\b|print(?:ed)?\b"
+    rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}"
+    rf"|{_ANY_PART})s?(?:['\u2019]s)?(?:\(s\))?(?!\w))){{0,8}}+{_B}*:"
     rf"|\bcertified\b[^\n:.]{{0,40}}:|\bin{_B}+the{_B}+presence{_B}+of{_B}*:"
     rf"|\b(?:electronically|digitally|docu|counter)?{_B}?-?(?:signed|executed|witnessed|acknowledged|attested|accepted"
     rf"|approved|certified|submitted|confirmed|verified|notari[sz]ed|authori[sz]ed|agreed)(?:{_B}+and{_B}+\w+)?"
@@ -101,7 +106,8 @@ _MARK = regex.compile(
     rf"|(?P<done>^\W*(?:this{_B}+deed{_B}+(?:was|is){_B}+)?(?:electronically{_B}+|digitally{_B}+|docu|counter)?"
     rf"(?:signed|executed|witnessed|acknowledged|attested)\b(?:{_B}*(?:,|and\b|as{_B}+a{_B}+deed\b|sealed\b|delivered\b"
     rf"|in{_B}+counterpart\b))*{_B}+(?:for{_B}+and{_B}+on{_B}+behalf{_B}+of\b[^\n:]{{1,60}}\b)?by\b"
-    rf"|(?-i:\bI|\b[Uu]ndersigned),{_B}+(?=[^\n,]{{3,40}},{_B}+(?:do(?:es)?{_B}+)?(?:hereby{_B}+)?(?:make|constitute|appoint|revoke"
+    rf"|(?-i:\bI|\b[Uu]ndersigned),{_B}+(?=[^\n,]{{3,40}},{_B}+(?:do(?:es)?{_B}+)?(?:hereby{_B}+)?(?:make|constitute"
+    rf"|appoint|revoke"
     rf"|designate|authori[sz]e|nominate)s?\b)"
     rf"|\b(?:subscribed|sworn|acknowledged)\b[^\n:.]{{0,40}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
     rf"|\bacting{_B}+by\b(?:{_B}+its{_B}+[\w -]{{3,30}})?"
@@ -111,8 +117,10 @@ _MARK = regex.compile(
     rf"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?"
     r"(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]| (?:on|and|as|for|in|at|who)\b|$)))"
     rf"|\battorneys?[ -]in[ -]fact{_B}+for\b|(?P<agent>^{_B}*for\b(?={_B}+(?-i:\p{{Lu}})[\p{{L}} .'-]{{3,40}}$)))"
-    rf"|(?P<closing>(?-i:\b[Yy]ours?(?: \w+){{1,3}}, (?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
-    rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks|thank{_B}+you)"
+    rf"|(?P<closing>(?-i:\b[Yy]ours?(?: \w+){{1,3}}, "
+    rf"(?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
+    rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
+    rf"|thank{_B}+you)"
     rf"(?:{_B}+yours)?,(?={_B}*\S)|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S)))",
     regex.IGNORECASE,
 )
@@ -122,7 +130,8 @@ _LOWER_BEFORE = regex.compile(rf"(?<![\p{{L}}'])\p{{Ll}}[\p{{L}}'\u2019-]*{_B}+$
 _RULE = r"_{4,}|-{5,}|\u2014{3,}|\u2026{3,}|\.{6,}|={5,}"
 _SIGNATURE = regex.compile(rf"{_SIGN}|{_RULE}", regex.IGNORECASE)
 _BLOCK = regex.compile(
-    rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:|^\W*by\b(?:{_B}+its\b[^\n:]{{1,30}})?{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
+    rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:"
+    rf"|^\W*by\b(?:{_B}+its\b[^\n:]{{1,30}})?{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
     r"|^[^\p{L}\n]*(?:signatures?|signed|printed|print name|name and title|name/title|witness(?:es)?|attest)\b"
     r"|^[^\p{L}\n]*(?:dated?|title|its)[^\S\n]*(?:[:_(]|$|\s{3})|^[^\p{L}\n]*dated\b"
     r"|\(name\)[^\S\n]*$|\bsignature\b[^\n:]{0,12}:"
@@ -136,8 +145,10 @@ _BLOCK = regex.compile(
 )
 """What makes the lines around it part of a signature block."""
 _FIELD = regex.compile(
-    rf"^\W*(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile|date"
-    rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age|nationality|designation|nric|cpf|tax|pan|din|rank|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",
+    rf"^\W*(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile"
+    rf"|date"
+    rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age"
+    rf"|nationality|designation|nric|cpf|tax|pan|din|rank|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",
     regex.IGNORECASE,
 )
 """A label that stands in a form beside a person's name."""
@@ -147,7 +158,8 @@ _CLOSING = regex.compile(
     regex.IGNORECASE,
 )
 _CONTEXT = regex.compile(
-    r"undersigned|in witness whereof|sworn|/s/|being all|have signed|accepted and agreed|have executed", regex.IGNORECASE
+    r"undersigned|in witness whereof|sworn|/s/|being all|have signed|accepted and agreed|have executed",
+    regex.IGNORECASE,
 )
 """What makes a list of names, each on a line of its own, one of signers."""
 CONTEXT_LINES = 8
@@ -167,7 +179,7 @@ _LISTED = regex.compile(r"\W*(?:\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\)?)?\s*(?=\p
 _CAPITAL = regex.compile(r"(?<![\w'])\p{Lu}")
 _JOINED = regex.compile(rf",?{_B}+(?:and|&){_B}+")
 _CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
-_LEAD = " \t*~_\"\u2013\u2014-\u2022"
+_LEAD = ' \t*~_"\u2013\u2014-\u2022'
 _POWER = regex.compile(
     r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
     r"|powers?[\s-]+of[\s-]+attorney|(?:signing|acting) (?:singly|alone)|\b(?:on|in) (?:the undersigned's|my) "
@@ -187,12 +199,67 @@ _DATE = regex.compile(
 )
 _HINTS = (
     *("/s/", "/s /", "/ s", "/es/", "\\s\\", "s/ ", " -s-", "\n-s-", "(s)", "[s]", "(sd", "(sgd", "sd/", "sgd", "____"),
-    *(" signed", "\nsigned", "(signed", "[signed", "docusigned", "countersigned", "------", "\u2014\u2014\u2014", "....."),
-    *("\u2026\u2026", "=====", "by\n", "by /", "presence of", "whereof", "sincerely", "regards", "cordially", "faithfully"),
+    *(
+        " signed",
+        "\nsigned",
+        "(signed",
+        "[signed",
+        "docusigned",
+        "countersigned",
+        "------",
+        "\u2014\u2014\u2014",
+        ".....",
+    ),
+    *(
+        "\u2026\u2026",
+        "=====",
+        "by\n",
+        "by /",
+        "presence of",
+        "whereof",
+        "sincerely",
+        "regards",
+        "cordially",
+        "faithfully",
+    ),
     *("truly", "respectfully", "yours", "wishes,", "best,", "thanks,", "thank you", "accepted and", "agreed and"),
-    *("signature", "signatory", "notary", "\non behalf of", "by order of", "appoint", "attorney", "undersigned", "sworn"),
-    *("executed by", "executed as", "witness", "attest:", "\nattest", "attested", "proxies", "\n*", "acting by", "printed", "print name"),
-    *("(print", "please print", "singly", "acting alone", "true and lawful", "forms 3", "form 3", "fact\nfor", "\ndated", "name/"),
+    *(
+        "signature",
+        "signatory",
+        "notary",
+        "\non behalf of",
+        "by order of",
+        "appoint",
+        "attorney",
+        "undersigned",
+        "sworn",
+    ),
+    *(
+        "executed by",
+        "executed as",
+        "witness",
+        "attest:",
+        "\nattest",
+        "attested",
+        "proxies",
+        "\n*",
+        "acting by",
+        "printed",
+        "print name",
+    ),
+    *(
+        "(print",
+        "please print",
+        "certified to",
+        " singly",
+        "acting alone",
+        "true and lawful",
+        "forms 3",
+        "form 3",
+        "fact\nfor",
+        "\ndated",
+        "name/",
+    ),
     *("\nfor and on behalf", "\nsubmitted"),
 )
 """In lower case, one of these, or a label before a colon, stands in every text in which a name is found."""
@@ -201,6 +268,19 @@ _LABEL_END = regex.compile(
 )
 """What stands before the colon of a label, in lower case."""
 LABEL_REACH = 60
+_LABEL_BESIDE = regex.compile(r"\b(?:Title|Its|By|Signature)\b[^\n:]{0,20}:")
+_NATURAL = regex.compile(rf"\b(?:{_NATURAL_PART})", regex.IGNORECASE)
+_OTHER_NAME = regex.compile(
+    r"\b(?:former|trade|brand|product|company|issuer|registrant|fund|plan|exchange|file|domain|project|drug|generic"
+    rf"|account|bank|series|portfolio|entity|vessel|business|corporate){_B}+(?:name)?$",
+    regex.IGNORECASE,
+)
+"""Words before "name" with which it is no person's."""
+_STATE_NAME = regex.compile(STATES)
+_PARTY_ABOVE = regex.compile(r"\s*(?:by|per|name)\b", regex.IGNORECASE)
+"""With what the line below a party's own name begins."""
+_LIST_GOES_ON = regex.compile(rf"(?:,{_B}+\p{{Lu}}[\p{{L}} ]+(?:,|;|{_B}and\b)|;{_B}+\p{{Lu}}[\p{{L}}]+{_B}\p{{Lu}})")
+_STATE_ALONE = regex.compile(rf",\s*(?:{STATES})\.?(?:\s+\d{{5}}.*)?\s*")
 
 
 @dataclass(frozen=True)
@@ -219,7 +299,11 @@ class _Block:
         lines = text.split("\n")
         starts = [0, *accumulate(len(line) + 1 for line in lines)]
         read = [len(line) < LONG_LINE // 2 or _hinted(line) for line in lines]
-        blocks = [use and bool(_BLOCK.search(line) or _FIELD.match(line) or _is_starred(line) or _CLOSING.fullmatch(line.strip())) for use, line in zip(read, lines, strict=True)]
+        blocks = [
+            use
+            and bool(_BLOCK.search(line) or _FIELD.match(line) or _is_starred(line) or _CLOSING.fullmatch(line.strip()))
+            for use, line in zip(read, lines, strict=True)
+        ]
         return cls(lines, starts, [place for place, line in enumerate(lines) if line.strip(" \t|")], blocks, read)
 
     def near(self, order: int) -> bool:
@@ -325,17 +409,14 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
     """Whether a label stands where a form has one, and a weak one has a form or a signature around it."""
     if mark["agent"]:
         return "attorney" in block.line(order - 1).lower()
-    if not (mark["label"] or mark["strong"] or mark["weak"]):
-        return True
-    if _LOWER_BEFORE.search(line[: mark.start()]) and not mark["strong"]:
+    before = slice(max(0, mark.start() - LABEL_REACH), mark.start())
+    if (mark["label"] or mark["weak"]) and _LOWER_BEFORE.search(line[before]):
         return False
     named = mark["label"] is not None and "name" in mark["label"].lower()
-    if not (named or mark["weak"]):
-        return True
-    if named and _OTHER_NAME.search(line, 0, mark.start()):
+    if named and _OTHER_NAME.search(line[before]):
         return False
-    own = _SIGNATURE.search(line) or regex.search(r"\b(?:Title|Its|By|Signature)\b[^\n:]{0,20}:", line)
-    return own is not None or block.near(order)
+    sure = not (named or mark["weak"]) or (named and _NATURAL.search(mark["label"]) is not None)
+    return sure or _SIGNATURE.search(line) is not None or _LABEL_BESIDE.search(line) is not None or block.near(order)
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
@@ -360,18 +441,6 @@ def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
     plain = {word.strip(".,").lower() for word, _, _ in words}
     few = len(words) <= MAX_MARKED_WORDS and (signed or not plain <= ROLES | FORM_WORDS)
     return whole.span() if few and not _of_company(words, line[whole.end() : whole.end() + 60]) else None
-
-
-_OTHER_NAME = regex.compile(
-    r"\b(?:former|trade|brand|product|company|issuer|registrant|fund|plan|exchange|file|domain|project|drug|generic"
-    rf"|account|bank|series|portfolio|entity|vessel|business|corporate){_B}+(?:name)?$",
-    regex.IGNORECASE,
-)
-"""Words before "name" with which it is no person's."""
-_STATE_NAME = regex.compile(STATES)
-_PARTY_ABOVE = regex.compile(r"\s*(?:by|per|name)\b", regex.IGNORECASE)
-"""With what the line below a party's own name begins."""
-_LIST_GOES_ON = regex.compile(rf"(?:,{_B}+\p{{Lu}}[\p{{L}} ]+(?:,|;|{_B}and\b)|;{_B}+\p{{Lu}}[\p{{L}}]+{_B}\p{{Lu}})")
 
 
 def _continues(line: str, end: int) -> bool:
@@ -412,9 +481,7 @@ def _appointed(line: str, start: int) -> Iterator[tuple[int, int]]:
         at = following.start() if following else None
 
 
-def _in_cells(
-    block: _Block, order: int, line: str, found: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
+def _in_cells(block: _Block, order: int, line: str, found: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The names printed in the cells of a line that hold no mark, where the line or its neighbours are a block's."""
     marked = bool(found) or _SIGNATURE.search(line) is not None or line.lstrip().startswith("*")
     listed = _in_list_of_names(block, order)
@@ -441,9 +508,7 @@ def _bare_name(line: str) -> bool:
     return span is not None and not line[span[1] :].strip(" .*_")
 
 
-def _printed(
-    block: _Block, order: int, line: str, cell: int, *, others: str, listed: bool
-) -> tuple[int, int] | None:
+def _printed(block: _Block, order: int, line: str, cell: int, *, others: str, listed: bool) -> tuple[int, int] | None:
     """A cell that is a name alone or a name and its role, beside what makes it a signature's.
 
     `line` ends with the cell; `others` is what stands behind it on the same line.
@@ -462,8 +527,13 @@ def _printed(
     told = _is_role(rest) or (dated and regex.match(r"[,;(|]|\s{2}|\s*[_.-]{3}", line[span[1] :]) is not None)
     if (rest and not told) or _FIRM_BELOW.match(after):
         return None
-    starred = line[:cell + 1].strip(" \t|") == "*" or (line[:cell].strip() == "*")
-    beside = (starred and not others.strip(" |\t")) or _SIGNATURE.search(line) or _SIGNATURE.search(others) or _is_role(others.strip(" |\t"))
+    starred = line[: cell + 1].strip(" \t|") == "*" or (line[:cell].strip() == "*")
+    beside = (
+        (starred and not others.strip(" |\t"))
+        or _SIGNATURE.search(line)
+        or _SIGNATURE.search(others)
+        or _is_role(others.strip(" |\t"))
+    )
     above = _BLOCK.search(before) or _is_starred(before) or _CLOSING.fullmatch(before) or _is_role_line(before)
     below = (_BLOCK.search(after) and not _PARTY_ABOVE.match(after)) or _is_role(after)
     return span if told or listed or beside or above or below else None
@@ -481,9 +551,6 @@ def _name_of_cell(line: str, cell: int) -> tuple[int, int] | None:
     start = cell + len(line[cell:]) - len(line[cell:].lstrip(_LEAD))
     span = _name_at(line, start, closed=True)
     return None if span is None or _STATE_ALONE.fullmatch(line, span[1]) else span
-
-
-_STATE_ALONE = regex.compile(rf",\s*(?:{STATES})\.?(?:\s+\d{{5}}.*)?\s*")
 
 
 def _is_starred(line: str) -> bool:
@@ -540,14 +607,14 @@ def _of_company(words: Sequence[tuple[str, int, int]], following: str) -> bool:
     named = [word for place, (word, _, _) in enumerate(words) if place or "." not in word]
     if any(plain(word) in COMPANY_WORDS for word in named):
         return True
+    if other := regex.match(r",?\s+its\s+(.{0,40})", following):
+        return not bool(ROLES & {word.strip(".,;").lower() for word in other.group(1).split()[:3]})
     near = regex.match(
         r"(?:,?[^\S\n]*&|,?[^\S\n]*(?:and[^\S\n]+)?\p{Lu}[\p{L}.]*(?:[^\S\n]*&)?)(?:[^\S\n]+[\p{Lu}&][\p{L}.]*){0,3}",
         following,
     )
     if near is None:
         return False
-    if other := regex.match(r",?\s+its\s+(.{0,40})", following):
-        return not bool(ROLES & {word.strip(".,;").lower() for word in other.group(1).split()[:3]})
     if following.startswith(",") and _is_role(following[1:]):
         return False
     behind = [plain(word) for word in near.group().replace(",", " ").split()]

@@ -37,13 +37,15 @@ _ABBREVIATED = (
     r"|Urb|Cj|Ap|Apto|Bl|Alam|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
 )
 _TOKEN = regex.compile(
-    rf"(?![\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|n[.º°]{{1,2}}(?= \d)|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
-    rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
+    rf"(?![\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|n[.º°]{{1,2}}(?= \d)"
+    rf"|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
+    rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}"
+    rf"|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
     rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{Ll}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
     rf"|{_PARTICLE}(?=[ ,])|(?:gate|vei|veg|gade|väg|plads|cross|main|stage|phase)(?=[ ,])|(?:th|tv"
     rf"|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
-    rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,8}}\.?(?= #?\d)|upstairs|downstairs|rear)"
+    rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,12}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
 _GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n][/\u2013-]|[/\u2013-])?[^\S\n]+|/(?=[A-Z]{2}\b)")
 
@@ -66,7 +68,8 @@ _HOUSES = (
     "Cottage|House|Lodge|Farm|Hall|Rectory|Manor|Barn|Grange|Mill|Vicarage|Croft|Ranch|Villa|Castle|Estate|Bungalow"
 )
 _ESTATES = (
-    "Chalet|Hacienda|Finca|Casa|Villa|Château|Chateau|Schloss|Hof|Mas|Quinta|Kibbutz|Rancho|Fazenda|Palazzo|Haus|Domaine"
+    "Chalet|Hacienda|Finca|Casa|Villa|Château|Chateau|Schloss|Hof|Mas|Quinta|Kibbutz|Rancho|Fazenda|Palazzo|Haus"
+    "|Domaine"
 )
 _HOUSE = regex.compile(
     rf"(?:The )?(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,3}}(?:{_HOUSES}|(?i:{STREETS}))\.?, (?=\p{{Lu}})"
@@ -74,17 +77,20 @@ _HOUSE = regex.compile(
 )
 _HEAD = regex.compile(
     # A first sign that rules out most words keeps the search fast.
-    rf"(?<![\w$€£.#/,-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}"
+    rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}"
     rf"|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
     rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
     rf"|\d{{1,4}}[A-Z]?(?:/\d+)?, (?=(?:\p{{Lu}}[\p{{L}}.'-]* ){{1,4}}(?i:{STREETS})\b)"
     rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=\d)|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
-    rf"|\p{{Lu}}[\p{{L}}.'-]+ (?:(?:\p{{Lu}}[\p{{L}}.'-]+|{_PARTICLE}|gate|vei|väg|gade) ){{0,4}}+\d{{1,4}}(?:[ -]?[A-Za-z]\b)?"
-    r"(?:/\d{1,3}){0,2}(?=,? ?\n?(?:[^,\n]{1,14}, ){0,2}(?!(?:19|20)\d\d\b)(?:[A-Z]{1,2}-)?(?:\d{4,6}|\d{3} \d{2}|\d{2}-\d{3})"
+    rf"|\p{{Lu}}[\p{{L}}.'-]+ (?:(?:\p{{Lu}}[\p{{L}}.'-]+|{_PARTICLE}|gate|vei|väg"
+    rf"|gade) ){{0,4}}+\d{{1,4}}(?:[ -]?[A-Za-z]\b)?"
+    r"(?:/\d{1,3}){0,2}(?=,? ?\n?(?:[^,\n]{1,14}, ){0,2}(?!(?:19|20)\d\d\b)(?:[A-Z]{1,2}-)?(?:\d{4,6}|\d{3} \d{2}"
+    r"|\d{2}-\d{3})"
     r"(?:-\d{3}| [A-Z]{2})? \p{Lu}\p{L})"
     rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, (?!(?:19|20)\d\d\b))"
-    r"|[A-Z]-?\d{1,4}[A-Z]?, (?=\p{Lu})|(?:New|Old|H\.|D\.|Door|House|Plot|Survey) No\. ?\d|R\.?R\.? ?#? ?\d{1,3}, (?=\p{Lu})|Urb\. |Urbanización "
+    r"|[A-Z]-?\d{1,4}[A-Z]?, (?=\p{Lu})|(?:New|Old|H\.|D\.|Door|House|Plot|Survey) No\. ?\d"
+    r"|R\.?R\.? ?#? ?\d{1,3}, (?=\p{Lu})|Urb\. |Urbanización "
     r"|\d{1,2}F\d, (?=\d)|〒"
     rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{0,5}}\p{{L}}[\p{{L}}'.-]*,? (?:n[.º°]{{0,2}} ?)?"
     r"(?:\d|s/n)"
@@ -98,13 +104,15 @@ _HAS_STREET = regex.compile(rf"\b(?:{STREETS})\b\.?|(?:{STREET_ENDINGS})(?!\w)",
 _HAS_FOREIGN = regex.compile(rf"\b(?:{FOREIGN_STREETS})\b|(?:{STREET_ENDINGS})(?!\w)", regex.IGNORECASE)
 _HAS_BOX = regex.compile(_BOX)
 _US_TAIL = regex.compile(
-    rf"(?:\b(?:{STATES}|{PROVINCES}))(?!\w)[.)]?,?\s+(?:[-\u2013] )?(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{{4}})\b"
+    rf"(?:\b(?:{STATES}|{PROVINCES}))(?!\w)[.)]?,?\s+(?:[-\u2013] )?(?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d"
+    rf"|\d{{4}})\b"
 )
 _STATE_END = regex.compile(rf"[,\s(/](?:{STATES}|{PROVINCES})[.)]?$")
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? \d{{4,6}}\b)?")
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(
-    r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|\d{4}-\d{3}|\d{5}-\d{3})(?![\w-])"
+    r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|\d{4}-\d{3}"
+    r"|\d{5}-\d{3})(?![\w-])"
 )
 
 _FACILITY = (
@@ -116,10 +124,14 @@ _FACILITY = (
     "|college|stadium|arena|market|outlet|kiosk|farm|ranch|vineyard|winery|meeting|practice|chambers|agency"
 )
 _OF_COMPANY = regex.compile(
-    r"principal executive|executive offices?|headquarter|registered (?:office|agent)|corporate office|our offices?|its offices?"
-    rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
-    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?,? (?:at|in|on|known as|is|are|located)\b|\b(?:{_FACILITY})s?,?\s*$"
-    rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores|location)s?(?: no\. ?\d+)?:"
+    r"principal executive|executive offices?|headquarter|registered (?:office|agent)|corporate office|our offices?"
+    r"|its offices?"
+    rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
+    rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
+    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?,? (?:at|in|on|known as|is|are|located)\b"
+    rf"|\b(?:{_FACILITY})s?,?\s*$"
+    rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
+    rf"|location)s?(?: no\. ?\d+)?:"
     r"|\bc/o\b|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b|\binvestor relations\b"
     r"|\b(?:business|office|work|corporate|company|employer|registered) address\b|\bplace of business\b|\bhas its\b"
     r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
@@ -133,11 +145,13 @@ _OF_PERSON = regex.compile(
     r"\b(?:he|she|his|her|hers|him|my|i|wife|husband|spouse|sister|brother|mother|father|son|daughter|aunt|uncle|nephew"
     r"|niece|cousin|widow|widower|heirs?|child|parent|grandmother|grandfather|minor|custodian|estate|decedent|deceased"
     r"|home|household|house|residen\w*|resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|dwell\w*|domicile\w*|apartment|tenant"
-    r"|individual|natural person|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee|beneficiary"
+    r"|individual|natural person|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee"
+    r"|beneficiary"
     r"|guarantor|borrower|indemnitee|subscriber|stockholder representative|holder|customer|patient|passenger|driver"
     r"|depositor|policyholder|claimant|plaintiff|complainant|consultant|retiree|pensioner|seller|purchaser|buyer"
     r"|undersigned|witness\w*|signed|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born|birth|beneficial owner"
-    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant|co-applicant"
+    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant"
+    r"|co-applicant"
     r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
     r"|citizen|nationality|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
     r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)\b|/s/|\[(?:PERSON|SSN|PHONE"
@@ -149,19 +163,23 @@ _BUSINESS_PART = regex.compile(
     r"|th) Floor\b"
 )
 _HOME_PART = regex.compile(
-    r"\b(?:Apt|Apartment|Apto|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse|PH-?\d+)\b|#", regex.IGNORECASE
+    r"\b(?:Apt|Apartment|Apto|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse|PH-?\d+)\b|#",
+    regex.IGNORECASE,
 )
 _SHORT_STREET = regex.compile(
     rf"(?:{_NUMBER}|{_NUMBER_WORD}|[NSEW]\d{{3,5}} )(?:[\p{{Lu}}\d][\p{{L}}\d.'\u2019-]* ){{1,4}}?(?i:{STREETS})\b\.?"
     r"(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?)?(?:,? (?:#|Apt|Unit|Apartment|Lot)\.? ?[\w-]+)?"
 )
 _CUE = regex.compile(
-    r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served|resident)(?: with [\w' ]{3,20})?"
-    r" (?:at|in|on|to|of)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)\b(?! address| office)(?:,| is| was|:)?(?: at"
+    r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served"
+    r"|resident)(?: with [\w' ]{3,20})?"
+    r" (?:at|in|on|to|of)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)\b(?! address"
+    r"| office)(?:,| is| was|:)?(?: at"
     r"| of| in)?"
     r"|\b(?:his|her|my|their|\w[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known"
     r"|forwarding"
-    r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^|\n)\W*(?:[\p{L}'\u2019]+ ){0,3}(?:Address"
+    r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^"
+    r"|\n)\W*(?:[\p{L}'\u2019]+ ){0,3}(?:Address"
     r"|Residence|Home|Domicile|Wohnsitz|Anschrift)(?: of (?:record|witness))?:)"
     r"[ \n\"\u201c]+(?=[\p{Lu}\d])",
     regex.IGNORECASE,
@@ -184,7 +202,8 @@ _CITY_CODE = regex.compile(
     r"\b(?:(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}|Dublin \d{1,2}W?)(?!\w)"
 )
 _TOWN = regex.compile(
-    rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [-\u2013]? ?[A-Z]{{2}})?|\p{{Lu}}[\p{{L}} '-]+ (?:[-\u2013] )?(?:{_POSTCODES})"
+    rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [-\u2013]? ?[A-Z]{{2}})?"
+    rf"|\p{{Lu}}[\p{{L}} '-]+ (?:[-\u2013] )?(?:{_POSTCODES})"
 )
 _PLOT = regex.compile(rf"{_UNIT}\b|[A-Z]-?\d{{1,4}}[A-Z]?,|(?:New|Old|H\.|D\.|Door|House|Plot) No\.|\d[\d/-]+,|#\d+")
 """The beginning of an address by plot, block or flat, in which no street need stand."""
@@ -205,6 +224,46 @@ PLACE_REACH = 30
 _CODE_NEAR = regex.compile(r"\d{3}|\d ?[A-Z]{2}\b|[A-Z]\d{1,2}(?!\w)")
 _PLACE_NAME = regex.compile(rf"(?<!\w)(?:{STATES}|{PROVINCES}|{COUNTRIES})[.)]?$")
 _DIGIT = regex.compile(r"\d")
+_SURELY_COMPANY = regex.compile(
+    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o\b|\bcare of\b"
+    r"|\bregistered (?:office|agent)"
+    r"|\bagent for service|\bplace of business|\b(?:business|office|work) address|\bprincipal executive",
+    regex.IGNORECASE,
+)
+_LIVES = regex.compile(
+    r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$", regex.IGNORECASE
+)
+_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
+"""A person's other data, right before an address."""
+_FOR_COMPANY = regex.compile(r"[,;.]?\s*(?:attention|attn)\b", regex.IGNORECASE)
+_DWELLS = regex.compile(
+    r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,40}$",
+    regex.IGNORECASE,
+)
+_LABEL = regex.compile(
+    r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE
+)
+_LINK = regex.compile(
+    r"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
+    r"|with an? (?:\w+ )?address (?:at|of)"
+    r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential"
+    r"|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
+    r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in))(?!\w))*[,:;\s(|\u2013\u2014-]*$",
+    regex.IGNORECASE,
+)
+_OWNER_NAME = regex.compile(
+    r"(?<![\w.'-])(?:(?:\p{Lu}[\p{L}\p{M}.'\u2019&-]*|&|\d+|of|and|the|de|da|do|dos|von|van|der|bin|al)(?:,? "
+    r"|,?\s*$)){1,9}$"
+)
+_INSTITUTION = regex.compile(
+    rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
+    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|club|inn|lodge|hall)s?\b|&"
+    r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
+    r"|L\.P|LP|K\.K|Pvt|Private)\b",
+    regex.IGNORECASE,
+)
+OWNER_LINES = 3
+"""Lines above an address that begins a line in which its owner's name may stand."""
 
 
 def likely(text: str) -> bool:
@@ -212,14 +271,50 @@ def likely(text: str) -> bool:
     return bool(_DIGIT.search(text)) and next(addresses(text), None) is not None
 
 
+class _Tokens:
+    """A text's tokens, each read once however many addresses may begin before it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._read: dict[int, tuple[int, int | None, bool]] = {}
+
+    def run(self, start: int) -> tuple[list[int], list[int]]:
+        """The ends of the tokens from there on, and those of them at which an address may end."""
+        ends: list[int] = []
+        closing: list[int] = []
+        at: int | None = start
+        while at is not None and len(ends) < MAX_TOKENS:
+            if at not in self._read:
+                self._read[at] = self._token(at)
+            end, at, closes = self._read[at]
+            if end < 0:
+                break
+            ends.append(end)
+            if closes:
+                closing.append(end)
+        return ends, closing
+
+    def _token(self, at: int) -> tuple[int, int | None, bool]:
+        """The end of the token there, negative for none; where the next one begins; whether a place may end here."""
+        token = _TOKEN.match(self._text, at)
+        if token is None:
+            return -1, None, False
+        gap = _GAP.match(self._text, token.end())
+        low = max(0, token.end() - PLACE_REACH)
+        code = _CODE_NEAR.search(self._text, low, token.end())
+        closes = code is not None or _PLACE_NAME.search(self._text, low, token.end()) is not None
+        return token.end(), gap.end() if gap else None, closes
+
+
 def addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each address of a person, in order, without overlaps."""
     done, last = 0, False
+    tokens = _Tokens(text)
     told = {cue.end() for cue in _CUE.finditer(text)} if _CUE_HINT.search(text) else set()
     for start in sorted(told | {head.start() for head in _HEAD.finditer(text)}):
         if start < done:
             continue
-        end = _end(text, start, told=start in told)
+        end = _end(text, start, tokens, told=start in told)
         if end is None:
             continue
         joined = last and _AND.fullmatch(text, done, start) is not None
@@ -229,21 +324,11 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-def _end(text: str, start: int, *, told: bool) -> int | None:
+def _end(text: str, start: int, tokens: _Tokens, *, told: bool) -> int | None:
     """Where the address that begins there ends; None when it is none. `told`: words of a home lead to this place."""
-    ends: list[int] = []
-    at = start
-    for _ in range(MAX_TOKENS):
-        token = _TOKEN.match(text, at)
-        if token is None:
-            break
-        ends.append(token.end())
-        gap = _GAP.match(text, token.end())
-        if gap is None:
-            break
-        at = gap.end()
-    closing = [end for end in reversed(ends) if _may_close(text, start, end)][:MAX_ENDS]
-    if (end := next((end for end in closing if _is_address(text[start:end])), None)) is not None:
+    ends, closing = tokens.run(start)
+    last_ends = closing[: -MAX_ENDS - 1 : -1]
+    if (end := next((end for end in last_ends if _is_address(text[start:end])), None)) is not None:
         return end
     if not _at_home(text, start):
         return None
@@ -253,12 +338,6 @@ def _end(text: str, start: int, *, told: bool) -> int | None:
     line = text.find("\n", start)
     within = [end for end in ends if line < 0 or end <= line]
     return next((end for end in reversed(within) if _is_told(text[start:end])), None)
-
-
-def _may_close(text: str, start: int, end: int) -> bool:
-    """Whether a code, or the name of a state or country, stands at the end or shortly before: the cheap test."""
-    low = max(start, end - PLACE_REACH)
-    return _CODE_NEAR.search(text, low, end) is not None or _PLACE_NAME.search(text, low, end) is not None
 
 
 def _at_home(text: str, start: int) -> bool:
@@ -340,12 +419,10 @@ def _is_persons(text: str, start: int, end: int) -> bool:
     company = [match.end() + len(before) - len(sentence) for match in _OF_COMPANY.finditer(sentence)]
     person = [match.end() for match in _OF_PERSON.finditer(before)]
     owner = _owner(text, start)
-    if owner is False and not _dwells(before):
+    if (owner is False or _FOR_COMPANY.match(after)) and not _dwells(before):
         return False
     nearer = bool(company) and (not person or company[-1] >= person[-1])
     if nearer and (owner is not True or _SURELY_COMPANY.search(sentence)) and not _LIVES.search(before):
-        return False
-    if _FOR_COMPANY.match(after) and not _dwells(before):
         return False
     if _BUSINESS_PART.search(found) and not _HOME_PART.search(found):
         return bool(person) and not company
@@ -353,39 +430,6 @@ def _is_persons(text: str, start: int, end: int) -> bool:
     if person or owner is True or _CONTACT.search(before):
         return True
     return not _OF_COMPANY.search(tail) and bool(_HOME_PART.search(found) or _OF_PERSON.search(tail))
-
-
-_SURELY_COMPANY = regex.compile(
-    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o\b|\bcare of\b|\bregistered (?:office|agent)"
-    r"|\bagent for service|\bplace of business|\b(?:business|office|work) address|\bprincipal executive",
-    regex.IGNORECASE,
-)
-_LIVES = regex.compile(r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$", regex.IGNORECASE)
-_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
-"""A person's other data, right before an address."""
-_FOR_COMPANY = regex.compile(r"[,;.]?\s*(?:attention|attn)\b", regex.IGNORECASE)
-_DWELLS = regex.compile(
-    r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,40}$", regex.IGNORECASE
-)
-_LABEL = regex.compile(r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE)
-_LINK = regex.compile(
-    r"(?:,?\s*(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is|with an? (?:\w+ )?address (?:at|of)"
-    r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
-    r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in)))*[,:;\s(|\u2013\u2014-]*$",
-    regex.IGNORECASE,
-)
-_OWNER_NAME = regex.compile(
-    r"(?:(?:\p{Lu}[\p{L}\p{M}.'\u2019&-]*|&|\d+|of|and|the|de|da|do|dos|von|van|der|bin|al)(?:,? |,?\s*$)){1,9}$"
-)
-_INSTITUTION = regex.compile(
-    rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
-    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|club|inn|lodge|hall)s?\b|&"
-    r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
-    r"|L\.P|LP|K\.K|Pvt|Private)\b",
-    regex.IGNORECASE,
-)
-OWNER_LINES = 3
-"""Lines above an address that begins a line in which its owner's name may stand."""
 
 
 def _dwells(before: str) -> bool:
@@ -428,13 +472,15 @@ def _named(before: str) -> bool | None:
     """Whether the text ends in a person's name; False for a company's or an institution's, None for no name."""
     linked = _LINK.search(before)
     head = before[: linked.start()] if linked else before
-    name = regex.split(r"[\n;:|(]|/s/", head)[-1].strip(" ,\"\u201c")
+    name = regex.split(r"[\n;:|(]|/s/", head)[-1].strip(' ,"\u201c')
     if is_name(name):
         return True
     last = _OWNER_NAME.search(name[-80:])
     if last is None:
         return None
-    if _INSTITUTION.search(last.group()) or any(word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()):
+    if _INSTITUTION.search(last.group()) or any(
+        word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()
+    ):
         return False
     parts = last.group().rstrip(", ").split(", ")
     return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None

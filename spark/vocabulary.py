@@ -23,23 +23,25 @@ STREETS = alternatives(
     square|sq|parkway|pkwy|highway|hwy|trail|trl|crescent|cres|close|mews|row|spur|loop|path|run|alley|walk|
     gardens|grove|hill|heights|park|pike|turnpike|point|ridge|cove|crossing|bend|plaza|quay|wharf|gate|green|
     mount|rise|vale|view|parade|esplanade|promenade|strand|wynd|brae|glen|landing|knoll|hollow|meadows?|manor|
-    commons|canyon|pass|circuit|crest|chase|fields?|croft|heath|bay|harbou?r|beach|hills?|estates?|garth|drove|broadway|county road|route|chome
+    commons|canyon|pass|circuit|crest|chase|fields?|croft|heath|bay|harbou?r|beach|hills?|estates?|garth|drove|
+    broadway|county road|route|chome
     """
 )
 """Kinds of street, in English, with their abbreviations."""
 
 FOREIGN_STREETS = alternatives(
     r"""
-    rue|via|viale|piazza|corso|rua|avenida|av|calle|carrera|paseo|travessa|largo|strada|ulica|ul|jalan|jl|
-    alameda|praça|rodovia|estrada|avda|cours|allée|vicolo|ulitsa|impasse|quai|chemin|place|plaza|camino|rambla|prospekt|allee|am|an der|bulevar|boulevard|avenue|largo
+    rue|via|viale|piazza|corso|rua|avenida|av|calle|carrera|paseo|travessa|largo|strada|ulica|ul|jalan|jl|alameda|
+    praça|rodovia|estrada|avda|cours|allée|vicolo|ulitsa|impasse|quai|chemin|place|plaza|camino|rambla|prospekt|
+    allee|am|an der|bulevar|boulevard|avenue|largo
     """
 )
 """Kinds of street that stand before its name, in other languages."""
 
 STREET_ENDINGS = alternatives(
     r"""
-    stra(?:ß|ss)e|ufer|damm|ring|str\.|gasse|platz|weg|allee|gracht|straat|laan|plein|kade|gatan|vägen|vej|gade|veien|gata|katu|
-    utca
+    stra(?:ß|ss)e|ufer|damm|ring|str\.|gasse|platz|weg|allee|gracht|straat|laan|plein|kade|gatan|vägen|vej|gade|
+    veien|gata|katu|utca
     """
 )
 """Kinds of street that end its name, in Germanic languages and others."""
@@ -61,8 +63,9 @@ STATES = alternatives(
 PROVINCES = alternatives(
     r"""
     Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan|
-    AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Tasmania|Andhra Pradesh|Assam|Bihar|Delhi|Goa|Gujarat|Haryana|Karnataka|Kerala|Madhya Pradesh|
-    Maharashtra|Odisha|Punjab|Rajasthan|Tamil Nadu|Telangana|Uttar Pradesh|West Bengal|SP|RJ|Victoria|Queensland|NSW|VIC|QLD
+    AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Tasmania|Andhra Pradesh|Assam|Bihar|Delhi|Goa|Gujarat|Haryana|
+    Karnataka|Kerala|Madhya Pradesh|Maharashtra|Odisha|Punjab|Rajasthan|Tamil Nadu|Telangana|Uttar Pradesh|
+    West Bengal|SP|RJ|Victoria|Queensland|NSW|VIC|QLD
     """
 )
 """Provinces and states of Canada and Australia."""
@@ -92,13 +95,13 @@ COUNTRIES = alternatives(
 
 ROLES = words(
     """
-    accountant accountants accounting actuary administrative administrator adviser advisor agent analyst assistant associate
-    attorney attorney-in-fact auditor authorized banking board borrower buyer ceo cfo chair chairman chairperson
-    chairwoman certified chief cio clerk compliance consultant controller coo corporate counsel custodian deputy
-    development director employee engineer executive executor executrix finance financial founder general global
-    governor grantee grantor guarantor guardian head holder human human-resources incorporator individual individually
-    information interim investment investor its lead legal lender manager managing marketing member minister
-    non-executive notary officer operating operations optionee owner participant partner people person
+    accountant accountants accounting actuary administrative administrator adviser advisor agent analyst assistant
+    associate attorney attorney-in-fact auditor authorized banking board borrower buyer ceo certified cfo chair
+    chairman chairperson chairwoman chief cio clerk compliance consultant controller coo corporate counsel custodian
+    deputy development director employee engineer executive executor executrix finance financial founder general
+    global governor grantee grantor guarantor guardian head holder human human-resources incorporator individual
+    individually information interim investment investor its lead legal lender manager managing marketing member
+    minister non-executive notary officer operating operations optionee owner participant partner people person
     petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
     representative resources responsible sales scientific secretary seller senior settlor shareholder signatory
     signer sole spouse stockholder subscriber successor supervisor tax technology treasurer treasury trustee
@@ -109,27 +112,28 @@ ROLES = words(
 
 COMPANY_WORDS = words(
     """
-    ab academy advisers advisors ag airlines assn associates association authority banc bancorp bank bros brothers bv
-    capital co committee companies company corp corporation department enterprises equity exchange finance
-    financial foundation fund funding funds energy electric university college gmbh gp group gas holding holdings hospital hotel hotels inc index incorporated industries insurance
-    international investments investors lc limited llc lllp llp lp ltd management markets midstream mining nominees nv
-    partners partnership pc pharma pharmaceuticals plan plc pllc llp coal oil pty properties realty resources sa sarl securities services solutions spa
-    sarl stock software systems telecom therapeutics technologies trust university ventures
+    ab academy advisers advisors ag airlines assn associates association authority banc bancorp bank bros brothers
+    bv capital co coal college committee companies company corp corporation department electric energy enterprises
+    equity exchange finance financial foundation fund funding funds gas gmbh gp group holding holdings hospital
+    hotel hotels inc incorporated index industries insurance international investments investors lc limited llc lllp
+    llp lp ltd management markets midstream mining nominees nv oil partners partnership pc pharma pharmaceuticals
+    plan plc pllc properties pty realty resources sa sarl securities services software solutions spa stock systems
+    technologies telecom therapeutics trust university ventures
     """
 )
 """Words by which a name is a company's."""
 
 FORM_WORDS = words(
     """
-    accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april
-    as attachment august before board box by certificate certification city class common company consent
-    contract corporate county date dated december delivery document each effective email exchange exhibit fax
-    february federal filing first for form from general hereby home in january joint july june listed mailing
-    march may name no not notary notice november number october of on or page part phone pursuant real
-    registrant registration report resolution respectfully schedule seal second section securities september
-    policy price average statements balance sheet months year years ended fiscal plans
-    series share shares signature signatures signed signing social state statement states stock subject summary
-    tax telephone that the this title to under undersigned united upon very we whereof with witness yours
+    accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april as
+    attachment august average balance before board box by certificate certification city class common company
+    consent contract corporate county date dated december delivery document each effective email ended exchange
+    exhibit fax february federal filing first fiscal for form from general hereby home in january joint july june
+    listed mailing march may months name no not notary notice november number october of on or page part phone plans
+    policy price pursuant real registrant registration report resolution respectfully schedule seal second section
+    securities september series share shares sheet signature signatures signed signing social state statement
+    statements states stock subject summary tax telephone that the this title to under undersigned united upon very
+    we whereof with witness year years yours
     """
 )
 """Words of forms and filings that begin with a capital there."""

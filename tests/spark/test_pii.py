@@ -76,6 +76,14 @@ def test_a_long_hostile_text_is_no_trap() -> None:
         assert scrub(piece * 20_000).text
 
 
+@pytest.mark.parametrize(
+    "piece", ["A'", "by: ", "* Aa Bb\n", "Signature of ", "signed and ", "1 A ", "Flat 1, ", "Aa 12, "]
+)
+def test_a_long_text_of_beginnings_of_names_and_addresses_is_no_trap(piece: str) -> None:
+    text = piece * (60_000 // len(piece))
+    assert scrub(f"{text}\nwrite to jane.doe@example.com").removed["EMAIL"] == 1
+
+
 def test_luhn_is_the_standards_example() -> None:
     assert luhn("79927398713")
     assert not luhn("79927398710")
