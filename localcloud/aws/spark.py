@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localcloud.aws.platform import JobCredentials, Platform
-from localcloud.aws.staging import StagingError, download_object
+from localcloud.aws.staging import StagingError, download_object, extract_environment
 
 DRIVER_ENV = "spark.emr-serverless.driverEnv."
 SERVICE_CONF = "spark.emr-serverless."
 _FILE_OPTIONS = ("--py-files", "--jars", "--files", "--archives")
-_FILE_CONFS = ("spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archives")
+_FILE_CONFS = ("spark.jars", "spark.submit.pyFiles", "spark.files")
 _SIZE_OPTIONS = (
     "--driver-memory",
     "--driver-cores",
@@ -101,12 +101,14 @@ def spark_job(run: Any, folder: Path, credentials: JobCredentials, platform: Pla
         return str(download_object(s3, uri, staged)) if uri.startswith(("s3://", "s3a://")) else uri
 
     try:
+        for archive in [*submission.files.pop("--archives", []), *_listed(submission.confs.pop("spark.archives", ""))]:
+            _unpack(archive, stage, folder, platform)
         files = {option: ",".join(map(stage, uris)) for option, uris in submission.files.items()}
         entry_point = stage(driver["entryPoint"])
         confs = _configuration(run, submission, credentials, platform, folder)
         for name in _FILE_CONFS:
             if name in confs:
-                confs[name] = ",".join(map(stage, filter(None, confs[name].split(","))))
+                confs[name] = ",".join(map(stage, _listed(confs[name])))
     except StagingError as error:
         raise SubmitError(str(error)) from error
     properties = folder / "spark.properties"
@@ -118,6 +120,22 @@ def spark_job(run: Any, folder: Path, credentials: JobCredentials, platform: Pla
     argv += [entry_point, *(driver.get("entryPointArguments") or [])]
     environment = _environment(platform, folder) | submission.driver_environment | credentials.environment()
     return SparkJob(tuple(argv), environment)
+
+
+def _listed(text: str) -> list[str]:
+    """The addresses in a comma-separated list."""
+    return [part for part in text.split(",") if part]
+
+
+def _unpack(archive: str, stage: Callable[[str], str], folder: Path, platform: Platform) -> None:
+    """Unpack `ADDRESS#NAME` as NAME in the working folder of driver and workers, as the service does."""
+    address, _, name = archive.partition("#")
+    if not address.endswith((".tar.gz", ".tgz")):
+        raise SubmitError(f"--archives {archive}: only .tar.gz files are unpacked here")
+    name = name or address.rsplit("/", 1)[-1]
+    if Path(name).name != name or (folder / name).exists():
+        raise SubmitError(f"--archives {archive}: {name!r} cannot be the name of its folder")
+    extract_environment(Path(stage(address)), folder / name, platform.settings.spark_python.resolve())
 
 
 def _environment(platform: Platform, folder: Path) -> dict[str, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
+
+_RELEASE_PYTHON = re.compile(r"/usr/bin/python3(?:\.\d+)?")
 
 
 class StagingError(Exception):
@@ -72,6 +75,34 @@ def extract_source(archive: Path, folder: Path) -> None:
             tar.extractall(folder, filter="data")
     except (tarfile.TarError, OSError) as error:
         raise StagingError(f"{archive.name} cannot be unpacked: {error}") from error
+
+
+def extract_environment(archive: Path, folder: Path, python: Path) -> None:
+    """Unpack a Python environment that a job brings, whose links lead to the release's own interpreter.
+
+    Where this machine has no such interpreter, `python` takes its place. Raises StagingError as `extract_source` does.
+    """
+    lacking = set()
+
+    def member(entry: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        if not (entry.issym() and _RELEASE_PYTHON.fullmatch(entry.linkname)):
+            return tarfile.data_filter(entry, path)
+        tarfile.data_filter(entry.replace(linkname="python", deep=False), path)  # raises where the link lies outside
+        if Path(entry.linkname).exists():
+            return entry
+        lacking.add(entry.linkname)
+        return entry.replace(linkname=str(python), deep=False)
+
+    folder.mkdir(parents=True)
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter=member)  # noqa: S202  `member` passes what data_filter passes
+    except (tarfile.TarError, OSError) as error:
+        raise StagingError(f"{archive.name} cannot be unpacked: {error}") from error
+    settings = folder / "pyvenv.cfg"
+    if lacking and settings.exists():
+        text = settings.read_text("utf-8")
+        settings.write_text(re.sub(r"(?m)^home = .*$", f"home = {python.parent}", text), "utf-8")
 
 
 def pack_folder(folder: Path, archive: Path) -> bool:

@@ -48,13 +48,13 @@ class Emr:
         )
         endpoint = env["AWS_ENDPOINT_URL"]
         self._emr = session.client("emr-serverless", endpoint_url=endpoint)
-        self._s3 = session.client("s3", endpoint_url=endpoint)
+        self.s3 = session.client("s3", endpoint_url=endpoint)
         self._bucket = env["GOVTUNE_WORK_BUCKET"]
 
     def run(self, extras: Mapping[str, Any], *, submit: str = "") -> Finished:
         """Run one job to its end."""
         payload, prefix = payloads.spark_payload(), f"pipes/spark/{uuid.uuid4()}"
-        archive = payloads.upload(self._s3, self._bucket, payload, "payload.zip", payload.zip())
+        archive = payloads.upload(self.s3, self._bucket, payload, "payload.zip", payload.zip())
         entry = dict(payload.files)["spark/entry.py"]
         context = {
             "asset_keys": ["it"],
@@ -70,7 +70,7 @@ class Emr:
         }
         messages = {"bucket": self._bucket, "key_prefix": prefix, "include_stdio_in_messages": True}
         where = {"bucket": self._bucket, "key": f"{prefix}-context.json"}
-        self._s3.put_object(Bucket=where["bucket"], Key=where["key"], Body=json.dumps(context).encode())
+        self.s3.put_object(Bucket=where["bucket"], Key=where["key"], Body=json.dumps(context).encode())
         variables = {"DAGSTER_PIPES_CONTEXT": where, "DAGSTER_PIPES_MESSAGES": messages}
         parameters = [f"--py-files {archive}", submit]
         for name, value in variables.items():
@@ -83,7 +83,7 @@ class Emr:
                 clientToken=str(uuid.uuid4()),
                 jobDriver={
                     "sparkSubmit": {
-                        "entryPoint": payloads.upload(self._s3, self._bucket, payload, "entry.py", entry),
+                        "entryPoint": payloads.upload(self.s3, self._bucket, payload, "entry.py", entry),
                         "sparkSubmitParameters": " ".join(parameters),
                     }
                 },
@@ -108,9 +108,9 @@ class Emr:
 
     def _objects(self, prefix: str) -> list[tuple[str, str]]:
         found = []
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for item in page.get("Contents", []):
-                body = self._s3.get_object(Bucket=self._bucket, Key=item["Key"])["Body"].read()
+                body = self.s3.get_object(Bucket=self._bucket, Key=item["Key"])["Body"].read()
                 found.append((item["Key"], _text(body)))
         return found
 

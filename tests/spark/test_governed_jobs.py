@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +24,7 @@ from emr import Emr, Finished
 from pyspark.sql import SparkSession
 from raw_rows import corpus
 
+from govtune_assets import spark_package
 from govtune_assets.raw_table import arrow_table
 from spark import schemas, split
 from spark.credentials import hadoop_options
@@ -190,6 +195,22 @@ def test_snapshot_of_what_the_gates_passed(lake: Lake, examples: dict[str, Finis
     s3 = grant.session(lake.cloud.env["AWS_REGION"]).client("s3", endpoint_url=lake.cloud.env["AWS_ENDPOINT_URL"])
     bucket, _, key = version["manifest_url"].removeprefix("s3://").partition("/")
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() == version["manifest"]
+
+
+def test_a_job_runs_in_what_govtune_package_uploads(lake: Lake, examples: dict[str, Finished]) -> None:
+    command = [sys.executable, "-m", "govtune_assets.cli", "package"]
+    packed = subprocess.run(command, env=os.environ | lake.cloud.env, check=True, capture_output=True, text=True)
+    settings = dict(line.split("=", 1) for line in packed.stdout.splitlines())
+    environment, jars = settings["GOVTUNE_SPARK_ENVIRONMENT"], settings["GOVTUNE_SPARK_JARS"].split(",")
+    for address in (environment, *jars):
+        bucket, key = address.removeprefix("s3://").split("/", 1)
+        content = lake.emr.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        assert key.split("/")[-2] == hashlib.sha256(content).hexdigest()
+    # The interpreter's path leads into the archive: without it there is none.
+    submit = " ".join([f"--jars {','.join(jars)}", *spark_package.spark_arguments(environment)])
+    finished = lake.run("examples", fiscal_year=2023, submit=submit)
+    assert finished.state == "SUCCESS", finished.details
+    assert finished.materialization["data_version"] == examples["2023"].materialization["data_version"]
 
 
 def test_revoked_select_stops_the_job_and_says_what_to_grant(lake: Lake, examples: dict[str, Finished]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import stat
 import sys
+import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +133,39 @@ def test_fake_spark_job_gets_parameters_role_and_clean_environment(fake_emr: Emr
     stream = f"/applications/{fake_emr.application}/jobs/{run_id}/SPARK_DRIVER/stdout"
     events = logs.get_log_events(logGroupName="/test/emr", logStreamName=stream)["events"]
     assert [json.loads(event["message"])["who"] for event in events] == [told["who"]]
+
+
+def _archive(links: dict[str, str]) -> bytes:
+    """A packed environment: a file, the settings of its interpreter, and links."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, text in {"note.txt": b"here", "pyvenv.cfg": b"home = /usr/bin\nversion = 3.11\n"}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+        for name, target in links.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            tar.addfile(entry)
+    return packed.getvalue()
+
+
+def test_fake_spark_archive_lies_unpacked_beside_the_job(fake_emr: Emr) -> None:
+    s3, address = fake_emr.aws.client("s3"), f"s3://{fake_emr.bucket}/code/environment.tar.gz"
+    s3.put_object(
+        Bucket=fake_emr.bucket, Key="code/environment.tar.gz", Body=_archive({"bin/python": "/usr/bin/python3.99"})
+    )
+    script = "import pathlib, sys; here = pathlib.Path('environment'); sys.exit((here / 'note.txt').read_text() + ' '"
+    script += " + str((here / 'bin/python').exists()) + ' ' + (here / 'pyvenv.cfg').read_text().splitlines()[0])"
+    run = fake_emr.reached(fake_emr.start(script, f"--archives {address}#environment"), *TERMINAL)
+    home = Path(sys.executable).resolve().parent
+    assert run["stateDetails"].rstrip().endswith(f"here True home = {home}")
+    for name in ("../environment", "staged"):
+        run = fake_emr.reached(fake_emr.start("", f"--archives {address}#{name}"), *TERMINAL)
+        assert "cannot be the name of its folder" in run["stateDetails"]
+    s3.put_object(Bucket=fake_emr.bucket, Key="code/bad.tar.gz", Body=_archive({"passwords": "/etc/passwd"}))
+    run = fake_emr.reached(fake_emr.start("", f"--archives s3://{fake_emr.bucket}/code/bad.tar.gz#x"), *TERMINAL)
+    assert "bad.tar.gz cannot be unpacked" in run["stateDetails"]
 
 
 def test_fake_spark_job_that_fails_says_its_last_error_lines(fake_emr: Emr) -> None:
