@@ -15,7 +15,7 @@ from itertools import accumulate
 
 import regex
 
-from spark.vocabulary import COMPANY_WORDS, FORM_WORDS, ROLES, STATES
+from spark.vocabulary import COMPANY_WORDS, FORM_WORDS, OFFICES, ROLES, STATES
 
 NEAR = 4
 """How many lines that hold text may stand between a printed name, or a weak label, and what makes it a signature's."""
@@ -35,7 +35,7 @@ _PARTICLES = (
 _WORD = (
     r"(?:(?:\p{Lu}\.-?){2,3}(?=[\s,]|$)|(?:\p{Lu}\.){1,2}(?=\p{Lu}\p{Ll})\p{Lu}[\p{L}\p{M}]+"
     r"|['\u2018\u2019]?\p{Lu}(?:['\u2019]\p{Lu})?[\p{L}\p{M}]*(?:['\u2019-]\p{L}[\p{L}\p{M}]*)*\.?"
-    r"|[\"\u201c(]\p{Lu}\p{L}+[\"\u201d)]"
+    r"|[\"\u201c(](?!(?i:signed|sgd|seal|chair|print|name)\b)\p{Lu}\p{L}+[\"\u201d)]"
     rf"|{_PARTICLES}(?![\p{{L}}'\u2019])(?:-\p{{Lu}}\p{{L}}+)?"
     r"|(?:el|al|d|l|o|t)['\u2019-]\p{Lu}\p{L}+)"
 )
@@ -95,7 +95,9 @@ _MARK = regex.compile(
     rf"|me\b|print(?:ed)?\b"
     rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}"
     rf"|{_ANY_PART})s?(?:['\u2019]s)?(?:\(s\))?(?!\w))){{0,8}}+{_B}*:"
-    rf"|\bcertified\b[^\n:.]{{0,40}}:|\bin{_B}+the{_B}+presence{_B}+of{_B}*:"
+    rf"|\bcertified\b[^\n:.]{{0,40}}:"
+    rf"|^\W*(?:accepted|agreed|executed|acknowledged|approved|reviewed|confirmed|verified)\b[^\n:.]{{0,40}}:"
+    rf"|\bin{_B}+the{_B}+presence{_B}+of{_B}*:"
     rf"|\b(?:electronically|digitally|docu|counter)?{_B}?-?(?:signed|executed|witnessed|acknowledged|attested|accepted"
     rf"|approved|certified|submitted|confirmed|verified|notari[sz]ed|authori[sz]ed|agreed)(?:{_B}+and{_B}+\w+)?"
     rf"(?:{_B}+as{_B}+a{_B}+deed)?{_B}+by{_B}*:"
@@ -109,7 +111,7 @@ _MARK = regex.compile(
     rf"|(?-i:\bI|\b[Uu]ndersigned),{_B}+(?=[^\n,]{{3,40}},{_B}+(?:do(?:es)?{_B}+)?(?:hereby{_B}+)?(?:make|constitute"
     rf"|appoint|revoke"
     rf"|designate|authori[sz]e|nominate)s?\b)"
-    rf"|\b(?:subscribed|sworn|acknowledged)\b[^\n:.]{{0,40}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
+    rf"|\b(?:subscribed|sworn|acknowledged)\b[^\n:.]{{0,20}}\bbefore{_B}+me\b[^\n:.]{{0,20}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
     rf"|\bacting{_B}+by\b(?:{_B}+its{_B}+[\w -]{{3,30}})?"
     rf"|\b(?:witnessed|acknowledged|attested|(?:signed|executed)(?:{_B}+as{_B}+a{_B}+deed)?){_B}+by\b(?={_B}+[^\n]{{3,60}}"
     rf"(?:in{_B}+the{_B}+presence|for{_B}+and{_B}+on{_B}+behalf|attorney|,{_B}+an?{_B}+(?:director|authori)))"
@@ -139,7 +141,9 @@ _BLOCK = regex.compile(
     r"|\b(?:regards|sincerely|yours(?: truly| sincerely| faithfully)?|respectfully submitted),?[^\S\n]*$"
     r"|^[^\S\n]*(?:for and )?on behalf of\b[^\n]{0,80}$|^[^\S\n]*by order of\b[^\n]{0,60}$"
     r"|\b(?:in witness whereof|accepted and agreed|agreed and accepted|signature of|notary public|in the presence of"
-    r"|have signed|has signed|sworn)\b"
+    r"|have signed|has signed|been (?:duly )?signed|signed below|sworn)\b|^[^\S\n]*submitted by\b"
+    rf"|^{_B}*(?:the{_B}+)?(?:{_NATURAL_PART}|{_ANY_PART})s?:{_B}*$"
+    rf"|(?-i:^{_B}*(?:THE{_B}+)?(?=[\p{{Lu}} -]{{5,}}$))(?:{_NATURAL_PART}|{_ANY_PART})s?{_B}*$"
     rf"|^{_B}*(?:thank you|thanks),",
     regex.IGNORECASE,
 )
@@ -158,11 +162,15 @@ _CLOSING = regex.compile(
     regex.IGNORECASE,
 )
 _CONTEXT = regex.compile(
-    r"undersigned|in witness whereof|sworn|/s/|being all|have signed|accepted and agreed|have executed",
+    r"undersigned|in witness whereof|sworn|/s/|being all|have signed|accepted and agreed|have executed|submitted"
+    r"|been (?:duly )?signed"
+    rf"|^\W*(?:the{_B}+)?(?:{_NATURAL_PART}|{_ANY_PART})s?:{_B}*$",
     regex.IGNORECASE,
 )
 """What makes a list of names, each on a line of its own, one of signers."""
 CONTEXT_LINES = 8
+OFFICE_WORDS = 8
+"""Words of a line among which an office is looked for."""
 POWER_LINES = 2
 """Lines that hold text around one that appoints, in which words of a power of attorney are looked for."""
 _APPOINTED = regex.compile(
@@ -260,7 +268,7 @@ _HINTS = (
         "\ndated",
         "name/",
     ),
-    *("\nfor and on behalf", "\nsubmitted"),
+    *("\nfor and on behalf", "\nsubmitted", "\naccepted", "\nagreed", "approved:"),
 )
 """In lower case, one of these, or a label before a colon, stands in every text in which a name is found."""
 _LABEL_END = regex.compile(
@@ -291,7 +299,7 @@ class _Block:
     lines: Sequence[str]
     starts: Sequence[int]
     filled: Sequence[int]
-    blocks: Sequence[bool]
+    blocks: list[bool]
     read: Sequence[bool]
 
     @classmethod
@@ -353,6 +361,7 @@ def names(text: str) -> Iterator[tuple[int, int]]:
         found += _given_powers(block, order, line) if powers else ()
         found += _in_cells(block, order, line, found) if len(line) < LONG_LINE else ()
         for low, high in found:
+            block.blocks[place] = True
             for one in _parted(line, low, high):
                 yield start + one[0], start + one[1]
         if not found and len(line) < LONG_LINE:
@@ -520,11 +529,15 @@ def _printed(block: _Block, order: int, line: str, cell: int, *, others: str, li
     rest = line[span[1] :].strip(" \t,*/|;")
     while credential := regex.match(rf"{_CREDENTIAL}(?:,?[ ]*|$)", rest):
         rest = rest[credential.end() :]
-    rest = rest.strip("-\u2013\u2014 (")
+    rest = rest if _SIGNATURE.match(rest) else rest.strip("-\u2013\u2014 (")
     dated = _DATE.fullmatch(rest) is not None and not line[span[1] : span[1] + 2].strip().isdigit()
-    if _PARTY_ABOVE.match(after) and not rest:
+    if _PARTY_ABOVE.match(after) and not rest and not listed:
         return None
-    told = _is_role(rest) or (dated and regex.match(r"[,;(|]|\s{2}|\s*[_.-]{3}", line[span[1] :]) is not None)
+    told = (
+        _is_role(rest)
+        or _SIGNATURE.match(rest) is not None
+        or (dated and regex.match(r"[,;(|]|\s{2}|\s*[_.-]{3}", line[span[1] :]) is not None)
+    )
     if (rest and not told) or _FIRM_BELOW.match(after):
         return None
     starred = line[: cell + 1].strip(" \t|") == "*" or (line[:cell].strip() == "*")
@@ -535,7 +548,7 @@ def _printed(block: _Block, order: int, line: str, cell: int, *, others: str, li
         or _is_role(others.strip(" |\t"))
     )
     above = _BLOCK.search(before) or _is_starred(before) or _CLOSING.fullmatch(before) or _is_role_line(before)
-    below = (_BLOCK.search(after) and not _PARTY_ABOVE.match(after)) or _is_role(after)
+    below = (_BLOCK.search(after) and not _PARTY_ABOVE.match(after)) or _is_office(after)
     return span if told or listed or beside or above or below else None
 
 
@@ -551,6 +564,12 @@ def _name_of_cell(line: str, cell: int) -> tuple[int, int] | None:
     start = cell + len(line[cell:]) - len(line[cell:].lstrip(_LEAD))
     span = _name_at(line, start, closed=True)
     return None if span is None or _STATE_ALONE.fullmatch(line, span[1]) else span
+
+
+def _is_office(text: str) -> bool:
+    """Whether an office stands among the first words of a line: a line of its own says more than a word of one."""
+    first = {word.strip(".,;:()*/").lower() for word in text.replace("/", " ").split()[:OFFICE_WORDS]}
+    return bool(first & OFFICES)
 
 
 def _is_starred(line: str) -> bool:

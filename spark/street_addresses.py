@@ -44,7 +44,7 @@ _TOKEN = regex.compile(
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
     rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{Ll}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
     rf"|{_PARTICLE}(?=[ ,])|(?:gate|vei|veg|gade|väg|plads|cross|main|stage|phase)(?=[ ,])|(?:th|tv"
-    rf"|st|kv|ap|bl|dom|esc|izq|dcha|mf)\.?(?=[ ,])"
+    rf"|st|kv|ap|bl|dom|esc|izq|dcha|esq|dto|drt|mf)\.?(?=[ ,])"
     rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,12}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
 _GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n][/\u2013-]|[/\u2013-])?[^\S\n]+|/(?=[A-Z]{2}\b)")
@@ -137,7 +137,8 @@ _OF_COMPANY = regex.compile(
     r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
     r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
     r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
-    r"|\btransfer agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
+    r"|\b(?:of|by) (?:the )?(?:registrant|company|issuer|bank|fund|partnership|corporation)\b|\b(?:escrow"
+    r"|transfer) agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
     r"|\blockbox\b|\bsquare feet\b|\baddress for notices\b|\bprivate mailbox of the company\b|\bpremises:",
     regex.IGNORECASE,
 )
@@ -171,9 +172,10 @@ _SHORT_STREET = regex.compile(
     r"(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?)?(?:,? (?:#|Apt|Unit|Apartment|Lot)\.? ?[\w-]+)?"
 )
 _CUE = regex.compile(
-    r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served"
-    r"|resident)(?: with [\w' ]{3,20})?"
-    r" (?:at|in|on|to|of)|\b(?:home|house|residence|apartment|flat|condominium|cottage|farm)\b(?! address"
+    r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|domiciled|dwelling|moved|mailed|sent|served)"
+    r"(?: with [\w' ]{3,20})?"
+    r" (?:at|in|on|to)|\bresident (?:of|at|in)|\b(?:home|house|residence|apartment|flat|condominium|cottage"
+    r"|farm)\b(?! address"
     r"| office)(?:,| is| was|:)?(?: at"
     r"| of| in)?"
     r"|\b(?:his|her|my|their|\w[\u2019']s?|home|mailing|residential|residence|street|postal|private|personal|known"
@@ -227,9 +229,12 @@ _DIGIT = regex.compile(r"\d")
 _SURELY_COMPANY = regex.compile(
     r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o\b|\bcare of\b"
     r"|\bregistered (?:office|agent)"
-    r"|\bagent for service|\bplace of business|\b(?:business|office|work) address|\bprincipal executive",
+    r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
+    r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
+    r"|\b(?:business|office|work) address|\bprincipal executive",
     regex.IGNORECASE,
 )
+_COMPANY_WITHIN = regex.compile(r"\b(?:Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court)\b")
 _LIVES = regex.compile(
     r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$", regex.IGNORECASE
 )
@@ -262,6 +267,13 @@ _INSTITUTION = regex.compile(
     r"|L\.P|LP|K\.K|Pvt|Private)\b",
     regex.IGNORECASE,
 )
+_LEGAL_FORM = regex.compile(
+    r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
+    r"|P\.C|L\.P|LP"
+    r"|K\.K|Pvt|PLLC)\.?$"
+)
+LEGAL_REACH = 12
+"""Characters at the end of a name in which a company's legal form is looked for."""
 OWNER_LINES = 3
 """Lines above an address that begins a line in which its owner's name may stand."""
 
@@ -413,10 +425,14 @@ def _is_persons(text: str, start: int, end: int) -> bool:
     Without any sign it counts as a company's, as most addresses in filings are.
     """
     before, found, after = text[max(0, start - BEFORE) : start], text[start:end], text[end : end + AFTER]
-    if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE):
+    if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) or _COMPANY_WITHIN.search(found):
         return False
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
-    company = [match.end() + len(before) - len(sentence) for match in _OF_COMPANY.finditer(sentence)]
+    company = [
+        match.end() + len(before) - len(sentence)
+        for match in (*_OF_COMPANY.finditer(sentence), *_SURELY_COMPANY.finditer(sentence))
+    ]
+    company.sort()
     person = [match.end() for match in _OF_PERSON.finditer(before)]
     owner = _owner(text, start)
     if (owner is False or _FOR_COMPANY.match(after)) and not _dwells(before):
@@ -473,6 +489,8 @@ def _named(before: str) -> bool | None:
     linked = _LINK.search(before)
     head = before[: linked.start()] if linked else before
     name = regex.split(r"[\n;:|(]|/s/", head)[-1].strip(' ,"\u201c')
+    if _LEGAL_FORM.search(name[-LEGAL_REACH:]):
+        return False
     if is_name(name):
         return True
     last = _OWNER_NAME.search(name[-80:])

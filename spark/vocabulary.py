@@ -110,6 +110,16 @@ ROLES = words(
 )
 """Words of offices and of a party's part."""
 
+OFFICES = words(
+    """
+    accountant actuary administrator agent attorney attorney-in-fact auditor ceo cfo chair chairman chairperson
+    chairwoman coo controller counsel director executor executrix guardian guarantor incorporator individually
+    investor manager member officer partner participant president principal proprietor representative secretary
+    seller settlor shareholder signatory spouse stockholder subscriber treasurer trustee vice witness
+    """
+)
+"""Words of ROLES that name an office or a part by themselves."""
+
 COMPANY_WORDS = words(
     """
     ab academy advisers advisors ag airlines assn associates association authority banc bancorp bank bros brothers
@@ -126,14 +136,15 @@ COMPANY_WORDS = words(
 FORM_WORDS = words(
     """
     accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april as
-    attachment august average balance before board box by certificate certification city class common company
-    consent contract corporate county date dated december delivery document each effective email ended exchange
-    exhibit fax february federal filing first fiscal for form from general hereby home in january joint july june
-    listed mailing march may months name no not notary notice november number october of on or page part phone plans
-    policy price pursuant real registrant registration report resolution respectfully schedule seal second section
-    securities september series share shares sheet signature signatures signed signing social state statement
-    statements states stock subject summary tax telephone that the this title to under undersigned united upon very
-    we whereof with witness year years yours
+    attachment august average balance before board box by care certificate certification city class common company
+    consent contract corporate county customer customers date dated december delivery desk document each effective
+    email ended exchange exhibit factors fax february federal filing first fiscal for form from general hereby home
+    in january joint july june listed mailing march may months name no not notary notice november number october of
+    on or page part phone plans policy price proceedings pursuant real registrant registration relations report
+    resolution respectfully risk safety schedule seal second section securities september series share shareholders
+    shares sheet signature signatures signed signing social staff state statement statements states stock
+    stockholders subject summary symbol tax team telephone that the this title to under undersigned united upon
+    valued very we whereof with witness year years yours
     """
 )
 """Words of forms and filings that begin with a capital there."""
