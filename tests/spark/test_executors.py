@@ -1,4 +1,4 @@
-"""The same Merkle root from two executors in processes of their own as from one process."""
+"""The same Merkle root whatever the rows' order, their partitions and the executors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pyspark
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from test_leakage import fillers, frame, near
 
 from spark import schemas
@@ -39,14 +39,22 @@ def spark_home(folder: Path) -> Path:
     return folder
 
 
-def test_two_executors_make_the_root_that_one_process_makes(spark: SparkSession, tmp_path: Path) -> None:
+def root(rows: DataFrame) -> str:
+    """The Merkle root of the frozen rows, in this process."""
+    return content_root(freeze(rows, frozenset(), MOST_SHARED).rows, schemas.SNAPSHOT.names)
+
+
+def test_order_partitions_and_executors_change_no_root(spark: SparkSession, tmp_path: Path) -> None:
     rows = fillers()
     copies = [row | {"example_id": f"{row['example_id']}-copy", "prompt": near(row["prompt"])} for row in rows[::3]]
     rows = [row | {"body_sha256": row["prompt"]} for row in rows + copies]
-    random.Random(1).shuffle(rows)
+    rows = sorted(rows, key=lambda row: str(row["example_id"]))
+    here = root(frame(spark, rows).coalesce(1))
+    shuffled = random.Random(1).sample(rows, len(rows))
+    assert shuffled != rows
+    assert root(frame(spark, shuffled).repartition(7)) == here
     folder = str(tmp_path / "examples")
-    frame(spark, rows).repartition(5).write.parquet(folder)
-    here = content_root(freeze(frame(spark, rows), frozenset(), MOST_SHARED).rows, schemas.SNAPSHOT.names)
+    frame(spark, shuffled[::-1]).repartition(5).write.parquet(folder)
     environment = os.environ | {
         "SPARK_HOME": str(spark_home(tmp_path / "spark")),
         "SPARK_LOCAL_IP": "127.0.0.1",
