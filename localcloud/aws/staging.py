@@ -87,7 +87,7 @@ def extract_environment(archive: Path, folder: Path, python: Path) -> None:
     def member(entry: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
         if not (entry.issym() and _RELEASE_PYTHON.fullmatch(entry.linkname)):
             return tarfile.data_filter(entry, path)
-        tarfile.data_filter(entry.replace(linkname="python", deep=False), path)  # raises where the link lies outside
+        tarfile.data_filter(entry.replace(linkname=".", deep=False), path)  # raises where the link itself lies outside
         if Path(entry.linkname).exists():
             return entry
         lacking.add(entry.linkname)

@@ -153,7 +153,9 @@ def _archive(links: dict[str, str]) -> bytes:
 def test_fake_spark_archive_lies_unpacked_beside_the_job(fake_emr: Emr) -> None:
     s3, address = fake_emr.aws.client("s3"), f"s3://{fake_emr.bucket}/code/environment.tar.gz"
     s3.put_object(
-        Bucket=fake_emr.bucket, Key="code/environment.tar.gz", Body=_archive({"bin/python": "/usr/bin/python3.99"})
+        Bucket=fake_emr.bucket,
+        Key="code/environment.tar.gz",
+        Body=_archive(dict.fromkeys(("bin/python", "bin/python3"), "/usr/bin/python3.99")),
     )
     script = "import pathlib, sys; here = pathlib.Path('environment'); sys.exit((here / 'note.txt').read_text() + ' '"
     script += " + str((here / 'bin/python').exists()) + ' ' + (here / 'pyvenv.cfg').read_text().splitlines()[0])"
