@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from near_copies import edited, words
+from near_copies import edited, grams, words
 from pyspark.sql import DataFrame, SparkSession
 from raw_rows import paragraph
 
@@ -179,3 +179,22 @@ def test_parameters_that_are_no_share_or_no_filings_are_said() -> None:
         share({"most": 20}, "most", default=0.2)
     with pytest.raises(JobError, match="must be a list of accession numbers"):
         accession_numbers({"filings": ["0000320193"]}, "filings")
+
+
+def test_shares_are_those_of_the_sets_of_words(spark: SparkSession) -> None:
+    generator = random.Random(7)
+    known = [words(generator, generator.randint(5, 120)) for _ in range(12)]
+    texts = [" ".join(edited(generator.choice(known), 0.05, generator)) for _ in range(60)]
+    rows = [(number, text, number % 3 == 0, number % 3 == 1 or number == 0) for number, text in enumerate(texts)]
+    twice = [*rows, rows[1]]
+    train = frozenset[tuple[str, ...]]().union(*(grams(text, GRAM_WORDS) for _, text, trains, _ in rows if trains))
+    exact = {
+        number: len(grams(text, GRAM_WORDS) & train) / len(grams(text, GRAM_WORDS))
+        for number, text, _, tests in rows
+        if tests
+    }
+    found = leakage.overlaps(spark.createDataFrame(twice, "key long, text string, trains boolean, tests boolean"))
+    assert dict(found.collect()) == exact
+    assert 0 in exact.values()
+    assert 1 in exact.values()
+    assert len(set(exact.values())) > 5
