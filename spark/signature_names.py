@@ -276,6 +276,8 @@ _LABEL_END = regex.compile(
 )
 """What stands before the colon of a label, in lower case."""
 LABEL_REACH = 60
+MARK_REACH = 300
+"""Characters behind a mark in which its name stands."""
 _LABEL_BESIDE = regex.compile(r"\b(?:Title|Its|By|Signature)\b[^\n:]{0,20}:")
 _NATURAL = regex.compile(rf"\b(?:{_NATURAL_PART})", regex.IGNORECASE)
 _OTHER_NAME = regex.compile(
@@ -401,9 +403,11 @@ def _behind_marks(block: _Block, order: int, line: str) -> Iterator[tuple[int, i
     for mark in _MARK.finditer(line):
         if mark.start() < done or not _holds(block, order, line, mark):
             continue
-        span = _marked(line, mark)
+        # A part of the line is enough, and keeps each try short in a line of many marks.
+        span = _marked(line[mark.end() : mark.end() + MARK_REACH], mark)
         if span is None:
             continue
+        span = (span[0] + mark.end(), span[1] + mark.end())
         if mark["sign"] and _FIRM_BELOW.match(block.line(order + 1)):
             continue
         yield span
@@ -429,8 +433,11 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
-    """The name behind a mark. After /s/ a word that is also a month's may be a name, and one word is enough."""
-    start = _BLANKS.match(line, mark.end()).end()
+    """The name behind a mark, in the part of the line that follows it.
+
+    After /s/ a word that is also a month's may be a name, and one word is enough.
+    """
+    start = _BLANKS.match(line).end()
     if title := _TITLE.match(line, start):
         start = title.end()
     if found := _SURNAME_FIRST.match(line, start):
