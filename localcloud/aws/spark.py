@@ -142,12 +142,19 @@ def _environment(platform: Platform, folder: Path) -> dict[str, str]:
     python = str(platform.settings.spark_python)
     return {
         **platform.base_environment(folder),
+        **_spark_home(platform.settings.spark_python),
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(folder / "tmp"),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _spark_home(python: Path) -> dict[str, str]:
+    """Where the Spark lies that was installed with this interpreter: a job's own interpreter does not have it."""
+    jars = next(python.parent.parent.glob("lib/python3*/site-packages/pyspark/jars"), None)
+    return {} if jars is None else {"SPARK_HOME": str(jars.parent)}
 
 
 def _configuration(

@@ -90,7 +90,7 @@ def test_the_installed_environment_runs_the_payload(tmp_path: Path) -> None:
     folder = tmp_path / "environment"
     base = str(Path(sys.executable).resolve())
     spark_package.install(folder, python=base)
-    program = "import boto3, dagster_pipes, numpy, pyarrow; from spark.pii import scrub"
+    program = "import boto3, dagster_pipes, numpy, pandas, pyarrow; from spark.pii import scrub"
     program += "; print(scrub('to ir@example.com').text)"
     ran = subprocess.run(
         [str(folder / "bin" / "python"), "-c", program],
