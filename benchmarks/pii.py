@@ -5,7 +5,8 @@
 Prints, for each type, recall and precision of `spark.pii.find` and of the baseline, how many marked decoys were taken
 for personal data, and texts a second. Recall: the labelled spans of which every letter and digit lies in findings of
 the same type. Precision: the findings that lie in labels of the same type with at least half of their characters.
-Both parts are development texts by now: the recognisers were measured on `judgement` so often that it is spent.
+All parts are development texts by now: `judgement` was measured so often that it is spent, and the misses of `second`
+were read after its one first look.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from typing import Any
 from spark.pii import TYPES, Finding, find
 
 LABELS = Path(__file__).parent / "labels" / "pii.jsonl"
-PARTS = ("development", "judgement")
+PARTS = ("development", "judgement", "second")
 RECALL, PRECISION = 0.95, 0.90
-"""What the recognisers should reach, for each type, on either part."""
+"""What the recognisers should reach, for each type, on each part."""
 
 USUAL_FOUR: Mapping[str, re.Pattern[str]] = {
     "EMAIL": re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}\b"),

@@ -115,10 +115,19 @@ def find(text: str) -> list[Finding]:
 
 
 def chosen(text: str, types: tuple[str, ...]) -> list[Finding]:
-    """Run the recognisers of these types; of overlapping findings keep the surer type's, then the longer one."""
+    """Run the recognisers of these types; of overlapping findings keep the surer type's, then the longer one.
+
+    What looks like a name within an address is a street's.
+    """
     from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
 
     found = [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
+    streets = [one for one in found if one.type == "ADDRESS"]
+    found = [
+        one
+        for one in found
+        if one.type != "PERSON" or not any(it.start <= one.start and one.end < it.end for it in streets)
+    ]
     taken: list[Finding] = []
     for one in sorted(found, key=lambda one: (TYPES.index(one.type), one.start - one.end, one.start)):
         if all(one.end <= other.start or one.start >= other.end for other in taken):

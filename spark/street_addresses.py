@@ -10,11 +10,21 @@ from collections.abc import Iterator
 import regex
 
 from spark.signature_names import is_name
-from spark.vocabulary import COMPANY_WORDS, COUNTRIES, FOREIGN_STREETS, PROVINCES, STATES, STREET_ENDINGS, STREETS
+from spark.vocabulary import (
+    CITIES,
+    COMPANY_WORDS,
+    COUNTRIES,
+    FOREIGN_STREETS,
+    PROVINCES,
+    STATES,
+    STREET_ENDINGS,
+    STREETS,
+)
 
 _POSTCODES = (
     r"\d{5}-\d{4}|\d{5}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|[A-Z]\d[\dW] [A-Z\d]{4}"
-    r"|\d{5}-\d{3}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2,3}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d|20\d\d)\d{4}"
+    r"|\d{5}-\d{3}|\d{7}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2,3}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d"
+    r"|20\d\d)\d{4}"
 )
 _BOX = (
     r"(?:P\. ?O\.|PO|P\.O|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
@@ -34,23 +44,27 @@ _ABBREVIATED = (
     r"(?:St|Ste|Ave|Av|Blvd|Rd|Dr|Ln|Ct|Pl|Sq|Hwy|Pkwy|Ter|Cir|Apt|Fl|Bldg|No|Co|Col|App|Appt|Mt|Ft|Dto|Esq|Jr|Rt"
     r"|Rte|Calif|Ariz|Ala|Ark|Colo|Conn|Fla|Ill|Ind|Kan|Kans|Mass|Mich|Minn|Miss|Mont|Neb|Nebr|Nev|Okla|Ore|Oreg|Pa"
     r"|Penn|Tenn|Tex|Vt|Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|Terr|Str|Rm|Ul|Jl|N|S|E|W|NE|NW|SE|SW"
-    r"|Urb|Cj|Ap|Apto|Bl|Alam|P|O|D\.C|U\.K|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
+    r"|Urb|Cj|Ap|Apto|Bl|Alam|Avda|Bd|Boul|Int|Apts|Bât|Bat|Piso|depto|bte|Gro|Gto|Jal|Qro|Me|Xing|P|O|D\.C|U\.K"
+    r"|U\.S\.A|U\.S|N\.Y|\p{Lu})\."
 )
 _TOKEN = regex.compile(
-    rf"(?![\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)|n[.º°]{{1,2}}(?= \d)"
+    rf"(?!City(?:,|/|\n) ?State)(?!(?!No:)[\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)"
+    rf"|n[.º°]{{1,2}}(?= \d)"
     rf"|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
     rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}"
+    rf"|\d{{1,2}}\.\d{{3}}(?=,)|\d{{1,2}}F\.?(?=,)|No: ?\d[\w/-]*|\"[A-Z]\"|C/(?= )|Sec\.(?= \d)|\(R\.O\.C\.\)"
     rf"|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
-    rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{Ll}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
+    rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{L}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
     rf"|{_PARTICLE}(?=[ ,])|(?:gate|vei|veg|gade|väg|plads|cross|main|stage|phase)(?=[ ,])|(?:th|tv"
-    rf"|st|kv|ap|bl|dom|esc|izq|dcha|esq|dto|drt|mf)\.?(?=[ ,])"
+    rf"|st|kv|ap|bl|dom|esc|izq|dcha|esq|dto|drt|mf|bte|lgh|int|d|m)\.?(?=[\s,]|$)|floor(?=,)"
     rf"|(?!at|and|to|from|or|until|with|for|phone|fax|tel)\p{{Ll}}{{1,12}}\.?(?= #?\d)|upstairs|downstairs|rear)"
 )
 _GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n][/\u2013-]|[/\u2013-])?[^\S\n]+|/(?=[A-Z]{2}\b)")
 
 _NUMBER = (
-    rf"\d{{1,6}}[A-Z½¼¾]{{0,2}}(?:[-/]\d{{1,5}}[A-Z]?){{0,3}}(?: 1/2)?(?: bis)?(?:,(?= (?i:{FOREIGN_STREETS})\b))? "
+    r"\d{1,6}(?:-?[A-Z]|[A-Z½¼¾]{0,2})(?:[-/]\d{1,5}[A-Z]?){0,3}(?: 1/2)?(?: bis)?"
+    rf"(?:,(?= (?i:{FOREIGN_STREETS})\b))? "
 )
 _ONES = "One|Two|Three|Four|Five|Six|Seven|Eight|Nine"
 _TENS = "Twenty|Thirty|Forty|Fifty|Sixty|Seventy|Eighty|Ninety"
@@ -77,7 +91,8 @@ _HOUSE = regex.compile(
 )
 _HEAD = regex.compile(
     # A first sign that rules out most words keeps the search fast.
-    rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada )(?:{_BOX}"
+    rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada |avenue "
+    rf"|ch\. |boul\. |boulevard |route de |quai |allée )(?:{_BOX}"
     rf"|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
     rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
@@ -88,17 +103,46 @@ _HEAD = regex.compile(
     r"(?:/\d{1,3}){0,2}(?=,? ?\n?(?:[^,\n]{1,14}, ){0,2}(?!(?:19|20)\d\d\b)(?:[A-Z]{1,2}-)?(?:\d{4,6}|\d{3} \d{2}"
     r"|\d{2}-\d{3})"
     r"(?:-\d{3}| [A-Z]{2})? \p{Lu}\p{L})"
-    rf"|(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, (?!(?:19|20)\d\d\b))"
+    rf"|(?:\p{{Lu}}[\p{{L}}'-]+\.? ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, (?!(?:19|20)\d\d\b))"
     r"|[A-Z]-?\d{1,4}[A-Z]?, (?=\p{Lu})|(?:New|Old|H\.|D\.|Door|House|Plot|Survey) No\. ?\d"
     r"|R\.?R\.? ?#? ?\d{1,3}, (?=\p{Lu})|Urb\. |Urbanización "
     r"|\d{1,2}F\d, (?=\d)|〒"
-    rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{0,5}}\p{{L}}[\p{{L}}'.-]*,? (?:n[.º°]{{0,2}} ?)?"
+    rf"|(?:(?<=\n)(?:\p{{Lu}}[\p{{L}}'-]+,?\n){{1,2}}|(?:\p{{Lu}}[\p{{L}}'-]+, ){{1,3}})(?:Co\."
+    rf"|County) \p{{Lu}}\p{{L}}+(?=,|\n| [A-Z]\d)"
+    rf"|\d{{1,2}}F\., "
+    rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{0,5}}\p{{L}}[\p{{L}}'.-]*,? (?:(?:n[.º°]{{0,2}}"
+    rf"|d\.|No[.:]) ?)?"
     r"(?:\d|s/n)"
     rf"|{_EUROPEAN}|{_HOUSE_NAME}"
     rf"|{_HOUSE.pattern}|\p{{Lu}}\p{{L}}*(?:{STREET_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e"
     rf"|straat|weg|platz"
-    rf"|utca|katu) \d)"
+    rf"|utca|katu|prospekt|allé|caddesi|cad\.|sokak|blvd\.?|cottages?|gardens),? (?:No: ?)?\d)"
 )
+
+_HOUSE_WORD = (
+    rf"(?:{_HOUSES}|Forge|Apartments|Apt\.|Apts\.|Flats|Works|Mansions|Marina|Towers?|Heights|Gardens|Condominiums?"
+    rf"|Manse"
+    r"|Parsonage|Presbytery|Stables|Orchard|Oast)"
+)
+_HOUSE_PART = (
+    rf"(?:{_UNIT}\.? (?:No\. ?)?#?[\w-]{{1,6}}|#\d\w*|Mile \d+(?:\.\d)?|PMB #?\d+|\d{{1,4}}-dong \d{{1,4}}-ho"
+    rf"|B[âa]t\. \w{{1,3}}"
+    rf"|\d{{1,4}}[A-Z]?, (?:\p{{Lu}}[\p{{L}}' ]{{2,25}})|\d{{1,4}}-\d{{1,4}}(?=, \p{{Lu}})"
+    rf"|(?:The )?(?:\p{{Lu}}[\p{{L}}'\u2019.-]+ ){{0,3}}{_HOUSE_WORD}"
+    rf"|(?:Résidence|Residencia|Residencial|Edificio|Edifício|{_ESTATES}) [\p{{L}}' ]{{2,30}})"
+)
+_HOUSE_BEFORE = regex.compile(rf"(?:^|(?<=[\s(:;,|\"\u201c]))((?:{_HOUSE_PART}(?:,?\s|/)){{1,3}}|{_UNIT}\.? )$")
+"""Parts of an address that stand before its street."""
+_NAME_BEFORE = regex.compile(
+    r"(?:\b(?:at|known as|occupies the|of the)\s|(?i:address|residence|home)[^:\n]{0,25}:\s?)"
+    r"((?:(?:The )?\p{Lu}[\p{L}'\u2019.-]+(?: [\p{L}'\u2019.-]+){0,3},\s){1,2})$"
+)
+_NAME_BEHIND_OWNER = regex.compile(
+    r"(?:^|[\n;:(|])\s*([^\n;:("
+    r"|,]{5,40}), ([\"\u201c]?(?:The )?\p{Lu}[\p{L}'\u2019-]+(?: [\p{L}'\u2019-]+){0,2}[\"\u201d]?), $"
+)
+PARTS_REACH = 70
+"""Characters before a street in which the parts that stand before it are looked for."""
 
 _HAS_STREET = regex.compile(rf"\b(?:{STREETS})\b\.?|(?:{STREET_ENDINGS})(?!\w)", regex.IGNORECASE)
 _HAS_FOREIGN = regex.compile(rf"\b(?:{FOREIGN_STREETS})\b|(?:{STREET_ENDINGS})(?!\w)", regex.IGNORECASE)
@@ -108,6 +152,14 @@ _US_TAIL = regex.compile(
     rf"|\d{{4}})\b"
 )
 _STATE_END = regex.compile(rf"[,\s(/](?:{STATES}|{PROVINCES})[.)]?$")
+_CITY_END = regex.compile(rf", (?:{CITIES})$")
+_NUMBERED = regex.compile(r"\d{1,5}[A-Z]?(?:[-/]\d{1,4})* \p{Lu}[^,\n]{2,40}, [^,\n]{2,40}, ")
+"""A house number, a street and a town in a country whose words for streets are not known."""
+_BARE_STREET = regex.compile(
+    rf"(?!(?:19|20)\d\d )\d{{2,5}} \p{{Lu}}[\p{{L}}']+(?: \p{{Lu}}[\p{{L}}']+)?, "
+    rf"\p{{Lu}}[\p{{L}}.']+(?: \p{{Lu}}[\p{{L}}']+){{0,2}}, (?:{STATES})"
+)
+"""A street without a word for its kind, a town and a state."""
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? \d{{4,6}}\b)?")
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(
@@ -128,7 +180,8 @@ _OF_COMPANY = regex.compile(
     r"|its offices?"
     rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
     rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
-    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?,? (?:at|in|on|known as|is|are|located)\b"
+    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?(?<!\b(?:his|her|my) (?:garage|farm|ranch|property"
+    rf"|land|room|building|studio|lot)),? (?:at|in|on|known as|is|are|stands?|located)\b"
     rf"|\b(?:{_FACILITY})s?,?\s*$"
     rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
     rf"|location)s?(?: no\. ?\d+)?:"
@@ -139,28 +192,39 @@ _OF_COMPANY = regex.compile(
     r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
     r"|\b(?:of|by) (?:the )?(?:registrant|company|issuer|bank|fund|partnership|corporation)\b|\b(?:escrow"
     r"|transfer) agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
-    r"|\blockbox\b|\bsquare feet\b|\baddress for notices\b|\bprivate mailbox of the company\b|\bpremises:",
+    r"|\blockbox\b|\bsquare feet\b|\bprivate mailbox of the company\b|\bpremises:"
+    r"|\bvisits?\b|\bhearings?\b|\bbridge\b|\b(?:stores?|branch|branches|restaurants?|plants?) (?:opened|closed)\b"
+    r"|\bour (?:\w+ ){0,2}(?:tenants|customers|patients|employees|clients|members)\b|\bpresented\b|\bcommission\b"
+    r"|\brecorder\b",
     regex.IGNORECASE,
 )
 _OF_PERSON = regex.compile(
-    r"\b(?:he|she|his|her|hers|him|my|i|wife|husband|spouse|sister|brother|mother|father|son|daughter|aunt|uncle|nephew"
-    r"|niece|cousin|widow|widower|heirs?|child|parent|grandmother|grandfather|minor|custodian|estate|decedent|deceased"
-    r"|home|household|house|residen\w*|resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|dwell\w*|domicile\w*|apartment|tenant"
-    r"|individual|natural person|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee"
+    r"\b(?!is\b)(?:he|she|his|her|hers|him|my|i|wife|husband|spouse|sister|brother|mother|father|son|daughter|aunt"
+    r"|uncle|nephew"
+    r"|niece|cousin|widow|widower|heirs?|child|children|grandmother|grandfather|minor|custodian|estate|decedent"
+    r"|deceased"
+    r"|home|homestead|household|house|cabin|condominium|townhouse|residen\w*|resid(?:es?|ed|ing)|liv(?:es?|ed|ing)"
+    r"|dwell\w*|domicile\w*|apartment|tenant"
+    r"|individual|natural person|wives|family|lady|sir|grantor|settlor|licensor|indemnitor|maker|payee|holder of record"
+    r"|offeree|offerer|donor|donee|spokesman|spokeswoman|spokesperson|pilot|physician|professor|fianc\w+|roommate"
+    r"|veteran|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee"
     r"|beneficiary"
     r"|guarantor|borrower|indemnitee|subscriber|stockholder representative|holder|customer|patient|passenger|driver"
     r"|depositor|policyholder|claimant|plaintiff|complainant|consultant|retiree|pensioner|seller|purchaser|buyer"
-    r"|undersigned|witness\w*|signed|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born|birth|beneficial owner"
+    r"|undersigned|witness\w*|signed(?! an?\b| the\b)|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born"
+    r"|birth|beneficial owner"
     r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant"
     r"|co-applicant"
     r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
     r"|citizen|nationality|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
-    r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)\b|/s/|\[(?:PERSON|SSN|PHONE"
+    r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)(?:e?s)?\b|\b(?:director"
+    r"|officer|adviser|advisor|member|trustee|lender|landlord|agent)s?:|/s/|\[(?:PERSON|SSN|PHONE"
     r"|EMAIL)\]",
     regex.IGNORECASE,
 )
 _BUSINESS_PART = regex.compile(
-    r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building)\b|\b\d+(?:st|nd|rd"
+    r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building|Airport|Hangar|Pier)\b"
+    r"|\b\d+(?:st|nd|rd"
     r"|th) Floor\b"
 )
 _HOME_PART = regex.compile(
@@ -217,24 +281,49 @@ BEFORE, AFTER = 110, 70
 """Characters around an address in which its owner is looked for."""
 COVER_PAGE = 250
 """Characters around an address in which words of a filing's cover page make it the registrant's."""
-_AND = regex.compile(r",?\s+(?:and|or)\s+")
+_TOWN_LINE = regex.compile(
+    rf"\s*\n\s*City\b[^:\n]{{0,25}}:\s*(\p{{Lu}}[\p{{L}}.' -]+,? (?:{STATES})\b\.?,? {{0,2}}\d{{5}}(?:-\d{{4}})?)"
+)
+"""The second line of an address in a form to fill in."""
+WIDE = 400
+"""Characters before an address in which any sign of an owner is looked for where none is near."""
+_DENIED = regex.compile(r"\((?:not|no)\b[^)]*\)", regex.IGNORECASE)
+"""What an address is said not to be."""
+_SEGMENT = regex.compile(r"[\n;]|\. (?=\p{Lu}\p{L}+:)")
+"""What parts the owners of a list or table."""
+_STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*\)?[,\n(]?\s*\(?$")
+"""A word with a capital right before an address: somebody's name."""
+_STRANGER_AT = regex.compile(r"\s\p{Lu}[\p{L}\p{M}\d.'\u2019&-]* (?:at|of|in) $")
+_SPEAKER = regex.compile(
+    r"\b(?:we|our|us|the (?:company|registrant|issuer|bank|corporation|fund|trust))\b", regex.IGNORECASE
+)
+_AND = regex.compile(
+    r"(?:[,;]|[,;]?(?= (?:and|or|&)\b))[ ]+(?:(?:and|or|&) )?(?:(?:at|from|of|in) )?(?:\(?[\da-z]{1,3}\) )?"
+    r"|(?: [\d,]+ sh(?:ares)?)?\n(?:\d+[.)]? )?"
+)
+"""What may stand between the addresses of a list in which no owner is named."""
 MAX_TOKENS = 30
 MAX_ENDS = 8
 """How many of the places at which an address may end are looked at, the last ones."""
 PLACE_REACH = 30
 """Characters of the longest name of a state or country, or of a postcode with its town."""
 _CODE_NEAR = regex.compile(r"\d{3}|\d ?[A-Z]{2}\b|[A-Z]\d{1,2}(?!\w)")
-_PLACE_NAME = regex.compile(rf"(?<!\w)(?:{STATES}|{PROVINCES}|{COUNTRIES})[.)]?$")
+_PLACE_NAME = regex.compile(rf"(?<!\w)(?:{STATES}|{PROVINCES}|{COUNTRIES}|{CITIES})[.)]?$")
 _DIGIT = regex.compile(r"\d")
 _SURELY_COMPANY = regex.compile(
     r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o\b|\bcare of\b"
-    r"|\bregistered (?:office|agent)"
+    r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|registrar|underwriters?|solicitors|broker|depositary"
+    r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
+    r"|bank|issuer|sponsor|parent|agent|registrant|company)(?:[\u2019']s)?"
+    r" (?:mailing )?address"
     r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
     r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
     r"|\b(?:business|office|work) address|\bprincipal executive",
     regex.IGNORECASE,
 )
-_COMPANY_WITHIN = regex.compile(r"\b(?:Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court)\b")
+_COMPANY_WITHIN = regex.compile(
+    r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court)\b"
+)
 _LIVES = regex.compile(
     r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$", regex.IGNORECASE
 )
@@ -242,7 +331,7 @@ _CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)
 """A person's other data, right before an address."""
 _FOR_COMPANY = regex.compile(r"[,;.]?\s*(?:attention|attn)\b", regex.IGNORECASE)
 _DWELLS = regex.compile(
-    r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,40}$",
+    r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,60}$",
     regex.IGNORECASE,
 )
 _LABEL = regex.compile(
@@ -262,16 +351,25 @@ _OWNER_NAME = regex.compile(
 )
 _INSTITUTION = regex.compile(
     rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
-    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|club|inn|lodge|hall)s?\b|&"
+    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|mutual|orthop\w+|vineyard"
+    r"|trucking|oil|brothers|works|club|inn|lodge|hall)s?\b|&"
     r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
     r"|L\.P|LP|K\.K|Pvt|Private)\b",
     regex.IGNORECASE,
 )
+_COUPLE = regex.compile(
+    r"(?:^|[,:] )(\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){0,3}),? (?:and|&)"
+    r" ((?!Sons?\b|Co\b)\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){1,3})"
+    r"(?:, (?:JTWROS|TBE|JT TEN|(?:as )?joint tenants[\w ]*|tenants [\w ]*|Trustees|husband and wife))?$"
+)
+"""Husband and wife, or two partners."""
 _LEGAL_FORM = regex.compile(
     r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
     r"|P\.C|L\.P|LP"
     r"|K\.K|Pvt|PLLC)\.?$"
 )
+OWNER_REACH = 80
+"""Characters before an address in which its owner's name is looked for."""
 LEGAL_REACH = 12
 """Characters at the end of a name in which a company's legal form is looked for."""
 OWNER_LINES = 3
@@ -320,7 +418,8 @@ class _Tokens:
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each address of a person, in order, without overlaps."""
-    done, last = 0, False
+    done = 0
+    last: bool | None = None
     tokens = _Tokens(text)
     told = {cue.end() for cue in _CUE.finditer(text)} if _CUE_HINT.search(text) else set()
     for start in sorted(told | {head.start() for head in _HEAD.finditer(text)}):
@@ -329,11 +428,15 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         end = _end(text, start, tokens, told=start in told)
         if end is None:
             continue
-        joined = last and _AND.fullmatch(text, done, start) is not None
-        done = end
-        last = joined or _is_persons(text, start, end)
+        begin = max(done, _with_house(text, start))
+        joined = last is not None and _AND.fullmatch(text, done, begin) is not None
+        if not joined or _COMPANY_WITHIN.search(text, begin, end):
+            last = _is_persons(text, begin, end)
         if last and _DIGIT.search(text, start, end):
-            yield start, end
+            yield max(done, _with_name(text, begin)), end
+            if town := _TOWN_LINE.match(text, end):
+                yield town.span(1)
+        done = end
 
 
 def _end(text: str, start: int, tokens: _Tokens, *, told: bool) -> int | None:
@@ -350,6 +453,30 @@ def _end(text: str, start: int, tokens: _Tokens, *, told: bool) -> int | None:
     line = text.find("\n", start)
     within = [end for end in ends if line < 0 or end <= line]
     return next((end for end in reversed(within) if _is_told(text[start:end])), None)
+
+
+def _with_house(text: str, start: int) -> int:
+    """Where the address begins, with the house, flat or box that stands before its street."""
+    low = max(0, start - PARTS_REACH)
+    found = _HOUSE_BEFORE.search(text, low, start)
+    return int(found.start(1)) if found else start
+
+
+def _with_name(text: str, start: int) -> int:
+    """Where the address begins, with a house's bare name behind its owner's or behind words such as "lives at"."""
+    low = max(0, start - PARTS_REACH)
+    found = _NAME_BEFORE.search(text, low, start)
+    if found is not None and _named(found.group(1)) is None:
+        return int(found.start(1))
+    behind = _NAME_BEHIND_OWNER.search(text, low, start)
+    if (
+        behind is None
+        or not is_name(behind[1])
+        or is_name(f"{behind[1]}, {behind[2]}")
+        or _named(behind[2]) is not None
+    ):
+        return start
+    return int(behind.start(2))
 
 
 def _at_home(text: str, start: int) -> bool:
@@ -390,11 +517,15 @@ def _ends_in_place(found: str) -> bool:
     """Whether a state with its code, a postcode with a place, or a country stands at the end."""
     house = _HOUSE.match(found) is not None
     street = house or bool(_HAS_STREET.search(found) or _HAS_BOX.search(found))
-    within = street or bool(_HAS_FOREIGN.search(found) or _POSTCODE.search(found))
+    within = street or bool(
+        _HAS_FOREIGN.search(found) or _POSTCODE.search(found) or _PLOT.match(found) or _NUMBERED.match(found)
+    )
     return (
         any(_ends_with(pattern, found) for pattern in (_US_TAIL, _FIRM_POSTCODE, _CITY_CODE))
         or (_ends_with(_COUNTRY, found) and (within or _US_TAIL.search(found) is not None))
-        or (_STATE_END.search(found) is not None and street)
+        or (_STATE_END.search(found) is not None and _POSTCODE.search(found) is not None)
+        or ((_STATE_END.search(found) or _CITY_END.search(found)) is not None and street)
+        or _BARE_STREET.fullmatch(found) is not None
         or _ends_in_town(found)
     )
 
@@ -420,11 +551,9 @@ def _ends_in_town(found: str) -> bool:
 
 
 def _is_persons(text: str, start: int, end: int) -> bool:
-    """Whether the address is a person's: by who stands right before it, then by the nearest words about an owner.
-
-    Without any sign it counts as a company's, as most addresses in filings are.
-    """
+    """Whether the address is a person's: by who stands right before it, then by the nearest words about an owner."""
     before, found, after = text[max(0, start - BEFORE) : start], text[start:end], text[end : end + AFTER]
+    before = _DENIED.sub("", before)
     if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) or _COMPANY_WITHIN.search(found):
         return False
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
@@ -433,8 +562,11 @@ def _is_persons(text: str, start: int, end: int) -> bool:
         for match in (*_OF_COMPANY.finditer(sentence), *_SURELY_COMPANY.finditer(sentence))
     ]
     company.sort()
-    person = [match.end() for match in _OF_PERSON.finditer(before)]
     owner = _owner(text, start)
+    near = before
+    if owner is None and _STRANGER.search(before):
+        near = _SEGMENT.split(before)[-1]
+    person = [match.end() + len(before) - len(near) for match in _OF_PERSON.finditer(near)]
     if (owner is False or _FOR_COMPANY.match(after)) and not _dwells(before):
         return False
     nearer = bool(company) and (not person or company[-1] >= person[-1])
@@ -442,10 +574,27 @@ def _is_persons(text: str, start: int, end: int) -> bool:
         return False
     if _BUSINESS_PART.search(found) and not _HOME_PART.search(found):
         return bool(person) and not company
-    tail = after.split(". ")[0]
     if person or owner is True or _CONTACT.search(before):
         return True
-    return not _OF_COMPANY.search(tail) and bool(_HOME_PART.search(found) or _OF_PERSON.search(tail))
+    return _by_default(text, start, end)
+
+
+def _by_default(text: str, start: int, end: int) -> bool:
+    """Whether an address without any sign of an owner near before it is a person's.
+
+    It is, unless a name that is not known as a person's stands before it or a company speaks ("we"): in filings, a
+    company's address rarely stands without its name or a word for the place.
+    """
+    before, wide = text[max(0, start - BEFORE) : start], text[max(0, start - WIDE) : start]
+    tail = regex.split(r"[.;] |[|\n]", text[end : end + AFTER])[0]
+    if _OF_COMPANY.search(tail):
+        return False
+    if _HOME_PART.search(text, start, end) or _OF_PERSON.search(tail):
+        return True
+    if _OF_COMPANY.search(wide):
+        return False
+    unknown = _STRANGER.search(before) or _STRANGER_AT.search(before) or _SPEAKER.search(wide)
+    return _OF_PERSON.search(wide) is not None or unknown is None
 
 
 def _dwells(before: str) -> bool:
@@ -491,10 +640,10 @@ def _named(before: str) -> bool | None:
     name = regex.split(r"[\n;:|(]|/s/", head)[-1].strip(' ,"\u201c')
     if _LEGAL_FORM.search(name[-LEGAL_REACH:]):
         return False
-    if is_name(name):
+    if is_name(name) or _is_couple(name):
         return True
-    last = _OWNER_NAME.search(name[-80:])
-    if last is None:
+    last = _OWNER_NAME.search(name[-OWNER_REACH:])
+    if last is None or name[-OWNER_REACH:][: last.start()].endswith(" at "):
         return None
     if _INSTITUTION.search(last.group()) or any(
         word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()
@@ -502,3 +651,15 @@ def _named(before: str) -> bool | None:
         return False
     parts = last.group().rstrip(", ").split(", ")
     return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None
+
+
+def _is_couple(name: str) -> bool:
+    """Whether two persons stand there with "and" or "&", the first one perhaps without a family name."""
+    pair = _COUPLE.search(name)
+    if (
+        pair is None
+        or _INSTITUTION.search(pair[2])
+        or any(word.strip(".,").lower() in COMPANY_WORDS for word in name.split())
+    ):
+        return False
+    return is_name(pair[2]) and (is_name(pair[1]) or is_name(f"{pair[1]} {pair[2].split()[-1]}"))

@@ -33,7 +33,9 @@ FOREIGN_STREETS = alternatives(
     r"""
     rue|via|viale|piazza|corso|rua|avenida|av|calle|carrera|paseo|travessa|largo|strada|ulica|ul|jalan|jl|alameda|
     praça|rodovia|estrada|avda|cours|allée|vicolo|ulitsa|impasse|quai|chemin|place|plaza|camino|rambla|prospekt|
-    allee|am|an der|bulevar|boulevard|avenue|largo
+    allee|am|an der|bulevar|boulevard|boul|bd|bld|avenue|ch|route de|rte de|lieu-dit|quinta|moshav|kibbutz|urb|
+    urbanización|
+    c/|cra|calzada|bulvar|naberezhnaya|pereulok
     """
 )
 """Kinds of street that stand before its name, in other languages."""
@@ -41,7 +43,7 @@ FOREIGN_STREETS = alternatives(
 STREET_ENDINGS = alternatives(
     r"""
     stra(?:ß|ss)e|ufer|damm|ring|str\.|gasse|platz|weg|allee|gracht|straat|laan|plein|kade|gatan|vägen|vej|gade|
-    veien|gata|katu|utca
+    veien|gata|katu|utca|allé|caddesi|sokak|prospekt|tie|kuja|steenweg|dreef|singel|dori|daero|gil
     """
 )
 """Kinds of street that end its name, in Germanic languages and others."""
@@ -55,7 +57,7 @@ STATES = alternatives(
     South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming|A[KLRZ]|C[AOT]|
     D\.?C\.?|DE|FL|GA|GU|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N\.[CDHJMY]\.|S\.[CD]\.|R\.I\.|P\.R\.|W\. ?Va\.|Ala|
     Ariz|Ark|Calif|Colo|Conn|Fla|Ill|Ind|Kans?|Mass|Mich|Minn|Miss|Mont|Nebr?|Nev|Okla|Oreg?|Pa|Penn|Tenn|Tex|Vt|
-    Va|Wash|Wis|Wyo|Md|Mo|Ky|La|Ga|Del|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]
+    Va|Wash|Wis|Wyo|Me(?=\.)|Md|Mo|Ky|La|Ga|Del|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]
     """
 )
 """States and territories of the United States, by name, postal code and older abbreviation."""
@@ -63,7 +65,8 @@ STATES = alternatives(
 PROVINCES = alternatives(
     r"""
     Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan|
-    AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Tasmania|Andhra Pradesh|Assam|Bihar|Delhi|Goa|Gujarat|Haryana|
+    AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Western Australia|South Australia|Tasmania|Andhra Pradesh|Assam|
+    Bihar|Delhi|Goa|Gujarat|Haryana|
     Karnataka|Kerala|Madhya Pradesh|Maharashtra|Odisha|Punjab|Rajasthan|Tamil Nadu|Telangana|Uttar Pradesh|
     West Bengal|SP|RJ|Victoria|Queensland|NSW|VIC|QLD
     """
@@ -83,15 +86,32 @@ COUNTRIES = alternatives(
     Paraguay|Venezuela|Costa Rica|Guatemala|Honduras|El Salvador|Nicaragua|Cuba|Dominican Republic|Haiti|Jamaica|
     (?:the )?Bahamas|Barbados|Liechtenstein|Jersey|Guernsey|Isle of Man|Gibraltar|Andorra|San Marino|Albania|
     Montenegro|Moldova|Belarus|Armenia|Azerbaijan|Kazakhstan|Uzbekistan|Mongolia|Cambodia|Laos|Myanmar|Brunei|
-    Macau|Macao|Fiji|Aruba|Curaçao|Syria|Iraq|Afghanistan|Cameroon|Zambia|Zimbabwe|Botswana|Namibia|Mozambique|Angola|
+    Macau|Macao|Fiji|Aruba|Curaçao|Syria|Iraq|Afghanistan|Cameroon|Zambia|Zimbabwe|Botswana|Namibia|Mozambique|
+    Angola|
     Rwanda|Mauritius|Madagascar|Seychelles|Malawi|Sudan|Belize|Suriname|Guyana|Greenland|Guam|American Samoa|
     (?:British|U\.?S\.?) Virgin Islands|Channel Islands|Hong Kong SAR|Republic of (?:Korea|Ireland)|P\.?R\.? China|
-    Martinique|Guadeloupe|Côte d'Ivoire|Ivory Coast|Deutschland|Österreich|Schweiz|España|Italia|Brasil|Sverige|Norge|
-    Danmark|
+    Martinique|Guadeloupe|Côte d'Ivoire|Ivory Coast|Deutschland|Österreich|Schweiz|España|Italia|Brasil|Sverige|
+    Norge|
+    Danmark|België|Belgique|Suisse|Svizzera|Nederland|Polska|Suomi|Éire|PRC|P\.R\.C\.|Cymru|Abu Dhabi|Dubai|CDMX|
+    [A-Z]\p{Ll}+ State|
     (?:the )?United States(?: of America)?|U\.?S\.?A\.?|USA|Uruguay|Vietnam|Wales
     """
 )
 """Countries, in English and some in their own language."""
+
+CITIES = alternatives(
+    r"""
+    London|Edinburgh|Glasgow|Dublin|Paris|Brussels|Amsterdam|Berlin|Munich|Frankfurt|Hamburg|Vienna|Zurich|Zürich|
+    Geneva|Milan|Rome|Madrid|Barcelona|Lisbon|Stockholm|Copenhagen|Oslo|Helsinki|Warsaw|Prague|Budapest|Athens|
+    Istanbul|Moscow|Tel Aviv|Jerusalem|Dubai|Mumbai|New Delhi|Bangalore|Bengaluru|Chennai|Kolkata|Kowloon|Shanghai|
+    Beijing|Shenzhen|Taipei|Seoul|Tokyo|Osaka|Manila|Bangkok|Jakarta|Kuala Lumpur|Sydney|Melbourne|Auckland|
+    Toronto|Montreal|Montréal|Vancouver|Mexico City|São Paulo|Rio de Janeiro|Buenos Aires|Santiago|Bogotá|Lima|
+    Johannesburg|Cape Town|Nairobi|Lagos|Cairo|New York|New York City|Brooklyn|Manhattan|Chicago|Los Angeles|
+    San Francisco|Boston|Philadelphia|Houston|Dallas|Miami|Seattle|Denver|Atlanta|Detroit|Minneapolis|Las Vegas|
+    Baltimore|New Orleans|San Diego|Phoenix|Nashville|Charlotte|Cleveland|Pittsburgh|St\. Louis|Honolulu
+    """
+)
+"""Cities that may end an address without a state or country."""
 
 ROLES = words(
     """
