@@ -131,7 +131,9 @@ _HOUSE_PART = (
     rf"|(?:The )?(?:\p{{Lu}}[\p{{L}}'\u2019.-]+ ){{0,3}}{_HOUSE_WORD}"
     rf"|(?:Résidence|Residencia|Residencial|Edificio|Edifício|{_ESTATES}) [\p{{L}}' ]{{2,30}})"
 )
-_HOUSE_BEFORE = regex.compile(rf"(?:^|(?<=[\s(:;,|\"\u201c]))((?:{_HOUSE_PART}(?:,?\s|/)){{1,3}}|{_UNIT}\.? )$")
+_HOUSE_BEFORE = regex.compile(
+    rf"(?:^|(?<=[\s(:;,|\"\u201c]))((?:{_HOUSE_PART}(?:,?\s|/)){{1,3}}|{_UNIT}\.? |\d{{1,4}} - )$"
+)
 """Parts of an address that stand before its street."""
 _NAME_BEFORE = regex.compile(
     r"(?:\b(?:at|known as|occupies the|of the)\s|(?i:address|residence|home)[^:\n]{0,25}:\s?)"
@@ -160,7 +162,7 @@ _BARE_STREET = regex.compile(
     rf"\p{{Lu}}[\p{{L}}.']+(?: \p{{Lu}}[\p{{L}}']+){{0,2}}, (?:{STATES})"
 )
 """A street without a word for its kind, a town and a state."""
-_COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? \d{{4,6}}\b)?")
+_COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? (?:\d{{3}}-\d{{4}}|\d{{4,6}})\b)?")
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(
     r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|\d{4}-\d{3}"
@@ -218,7 +220,7 @@ _OF_PERSON = regex.compile(
     r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
     r"|citizen|nationality|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
     r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)(?:e?s)?\b|\b(?:director"
-    r"|officer|adviser|advisor|member|trustee|lender|landlord|agent)s?:|/s/|\[(?:PERSON|SSN|PHONE"
+    r"|officer|adviser|advisor|member|trustee|lender|landlord)s?:|/s/|\[(?:PERSON|SSN|PHONE"
     r"|EMAIL)\]",
     regex.IGNORECASE,
 )
@@ -311,6 +313,8 @@ _CODE_NEAR = regex.compile(r"\d{3}|\d ?[A-Z]{2}\b|[A-Z]\d{1,2}(?!\w)")
 _PLACE_NAME = regex.compile(rf"(?<!\w)(?:{STATES}|{PROVINCES}|{COUNTRIES}|{CITIES})[.)]?$")
 _DIGIT = regex.compile(r"\d")
 _SURELY_COMPANY = regex.compile(
+    r"\baddress of (?:the )?(?:parent|company|issuer|bank|corporation|registrant)\b"
+    r"|\b(?:auditor|counsel|lawyer|broker|insurer|agent|bank)s? (?:is|are|was)\b|"
     r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o\b|\bcare of\b"
     r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|registrar|underwriters?|solicitors|broker|depositary"
     r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
@@ -351,7 +355,7 @@ _OWNER_NAME = regex.compile(
 )
 _INSTITUTION = regex.compile(
     rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
-    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|mutual|orthop\w+|vineyard"
+    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|soci[ée]t[ée]|banque|banco|caisse|mutual|orthop\w+|vineyard"
     r"|trucking|oil|brothers|works|club|inn|lodge|hall)s?\b|&"
     r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
     r"|L\.P|LP|K\.K|Pvt|Private)\b",
@@ -565,7 +569,7 @@ def _is_persons(text: str, start: int, end: int) -> bool:
     owner = _owner(text, start)
     near = before
     if owner is None and _STRANGER.search(before):
-        near = _SEGMENT.split(before)[-1]
+        near = _SEGMENT.split(before.rstrip())[-1]
     person = [match.end() + len(before) - len(near) for match in _OF_PERSON.finditer(near)]
     if (owner is False or _FOR_COMPANY.match(after)) and not _dwells(before):
         return False
@@ -593,8 +597,9 @@ def _by_default(text: str, start: int, end: int) -> bool:
         return True
     if _OF_COMPANY.search(wide):
         return False
-    unknown = _STRANGER.search(before) or _STRANGER_AT.search(before) or _SPEAKER.search(wide)
-    return _OF_PERSON.search(wide) is not None or unknown is None
+    if _STRANGER.search(before):
+        return False
+    return _OF_PERSON.search(wide) is not None or not (_STRANGER_AT.search(before) or _SPEAKER.search(wide))
 
 
 def _dwells(before: str) -> bool:
@@ -649,7 +654,7 @@ def _named(before: str) -> bool | None:
         word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()
     ):
         return False
-    parts = last.group().rstrip(", ").split(", ")
+    parts = last.group().rstrip(", ").removeprefix("and ").split(", ")
     return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None
 
 

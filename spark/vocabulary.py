@@ -35,7 +35,7 @@ FOREIGN_STREETS = alternatives(
     praça|rodovia|estrada|avda|cours|allée|vicolo|ulitsa|impasse|quai|chemin|place|plaza|camino|rambla|prospekt|
     allee|am|an der|bulevar|boulevard|boul|bd|bld|avenue|ch|route de|rte de|lieu-dit|quinta|moshav|kibbutz|urb|
     urbanización|
-    c/|cra|calzada|bulvar|naberezhnaya|pereulok
+    c/|privada|cerrada|callejón|cra|calzada|bulvar|naberezhnaya|pereulok
     """
 )
 """Kinds of street that stand before its name, in other languages."""
