@@ -5,7 +5,7 @@
 Prints, for each type, recall and precision of `spark.pii.find` and of the baseline, how many marked decoys were taken
 for personal data, and texts a second. Recall: the labelled spans of which every letter and digit lies in findings of
 the same type. Precision: the findings that lie in labels of the same type with at least half of their characters.
-All parts are development texts by now: `judgement` was measured so often that it is spent, and the misses of `second`
+Those parts are development texts by now: `judgement` was measured so often that it is spent, and the misses of `second`
 were read after its one first look.
 """
 
@@ -25,8 +25,10 @@ from spark.pii import TYPES, Finding, find
 
 LABELS = Path(__file__).parent / "labels" / "pii.jsonl"
 PARTS = ("development", "judgement", "second")
+ADDRESSES = "third"
+"""The part that was measured once and not read since: addresses of people, as agreements and tables have them."""
 RECALL, PRECISION = 0.95, 0.90
-"""What the recognisers should reach, for each type, on each part."""
+"""What the recognisers should reach, for each type; on `third` they do not (docs/decisions/pii.md)."""
 
 USUAL_FOUR: Mapping[str, re.Pattern[str]] = {
     "EMAIL": re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}\b"),
@@ -118,8 +120,8 @@ def table(part: str) -> list[str]:
 def main() -> int:
     """Print the tables of the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=(*PARTS, "all"), action="append", default=None)
-    for part in parser.parse_args().part or PARTS:
+    parser.add_argument("--part", choices=(*PARTS, ADDRESSES, "all"), action="append", default=None)
+    for part in parser.parse_args().part or (*PARTS, ADDRESSES):
         print("\n".join(table(part)), end="\n\n")
     return 0
 

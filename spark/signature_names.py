@@ -333,7 +333,7 @@ class _Block:
 
 def likely(text: str) -> bool:
     """Whether the text has one of the marks without which no span is found: the cheap test before the search."""
-    return _hinted(text) and next(names(text), None) is not None
+    return next(names(text), None) is not None
 
 
 def _hinted(text: str) -> bool:
@@ -349,7 +349,12 @@ def _hinted(text: str) -> bool:
 
 
 def names(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each name in a signature block, in order of the lines; some may overlap."""
+    """Yield start and end of each name in a signature block, in order of the lines; some may overlap.
+
+    A text without any of the marks' hints is no signature block, whatever its lines look like.
+    """
+    if not _hinted(text):
+        return
     block = _Block.of(text)
     powers = _POWER.search(text) is not None
     known: set[str] = set()
