@@ -12,7 +12,6 @@ By hand, everything is named:
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import os
@@ -32,10 +31,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # spinning threads keep from running the very thread that they wait for, and a step takes ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from train.config import FREE_TEXT, TrainingConfiguration, load, parse
-from train.data import SPLITS, TEST_SPLITS, Row, Selection, Split, read_jsonl, read_snapshot, rows_digest, select
+from train.config import TrainingConfiguration, load, parse
+from train.curve import Curve
+from train.data import Row, read_jsonl, read_snapshot
 from train.job import Interrupted, InterruptionGuard, JobError, JobFolders, failure_line
-from train.metrics import line
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
@@ -93,136 +92,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
     """Train, evaluate, save and report."""
-    # Heavy imports: a refused configuration or credential is said before they are paid for.
-    from train.attestation import attestation, environment, make_deterministic
-    from train.evaluate import completion_loss, evaluate_generation
-    from train.model import PRECISIONS, attach_adapter, load_base, save_adapter
-    from train.trainer import train
-
-    # Configuration.
     started = time.monotonic()
+    # Heavy imports: a refused configuration or credential is said before they are paid for.
+    from train import stages
+    from train.attestation import make_deterministic
+
     configuration = job.configuration
     make_deterministic(configuration.optimization.seed, configuration.compute.threads)
-
-    # Model.
-    base = load_base(job.model, configuration.base_model)
-    model = attach_adapter(base, configuration.lora)
-    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    LOG.info("base model %s (%s), adapter of %d parameters", configuration.base_model.name, base.family, trainable)
-
-    # Data.
-    splits = {split: _select(job, split, base.tokenizer) for split in SPLITS}
-    examples, validation = splits["train"].examples, splits["validation"].examples
-    _require_headlines(splits[TEST_SPLITS[0]])
-    content = rows_digest(example.row for selection in splits.values() for example in selection.examples)
-
-    # Trainer.
-    options = {
-        "batch_size": configuration.evaluation.batch_size,
-        "padding": base.tokenizer.pad_token_id,
-        "dtype": PRECISIONS[configuration.base_model.precision],
-    }
-    loss_before = completion_loss(model, validation, **options)
-    _progress("before training", {"validation_loss": loss_before})
-    result = train(
-        configuration,
-        model=model,
-        tokenizer=base.tokenizer,
-        examples=examples,
-        validation=validation,
-        checkpoints=folders.checkpoints / _identity(configuration, content, base.digest),
-        guard=guard,
-        progress=_progress,
-    )
-    loss_after = completion_loss(model, validation, **options)
-    _progress("after training", {"validation_loss": loss_after, "tokens_per_second": result.tokens_per_second})
-
-    # Evaluation.
-    scores: dict[str, float] = {}
-    by_row: list[dict[str, Any]] = []
-    for split in TEST_SPLITS:
-        if splits[split].examples:
-            found, records = evaluate_generation(
-                model, base.tokenizer, splits[split].examples, configuration, progress=_progress
-            )
-            # What is said of unseen companies has the plain names: the gates and the registry read them.
-            named = found if split == TEST_SPLITS[0] else {f"{split}_{key}": value for key, value in found.items()}
-            _progress(f"{split} split", named)
-            scores.update(named)
-            by_row.extend(records)
-
-    # Save.
-    adapter = save_adapter(model, base.tokenizer, configuration.base_model, folders.model / "adapter")
-    metrics = {
-        **{f"rows_{split}": len(splits[split].examples) for split in SPLITS},
-        **{f"overlong_{split}": splits[split].overlong for split in SPLITS},
-        "loss_before": loss_before,
-        "loss_after": loss_after,
-        **scores,
-        "steps": result.steps,
-        "resumed_from": result.resumed_from,
-        "tokens_per_second": result.tokens_per_second,
-        "train_seconds": result.seconds,
-        "seconds": time.monotonic() - started,
-        "trainable_parameters": trainable,
-    }
-    record = attestation(
-        configuration=configuration.as_parameters(),
-        provenance=job.provenance,
-        base_digest=base.digest,
-        rows_digest=content,
-        adapter_digest=adapter,
-        environment=environment(),
-    )
-    _write_json(folders.model / "metrics.json", {**metrics, "losses": result.losses})
-    _write_json(folders.model / "attestation.json", record)
-    _write_lines(folders.model / "predictions.jsonl", by_row)
-    LOG.info("adapter %s in %s", adapter, folders.model)
+    curve = Curve()
+    prepared = stages.prepare(configuration, job.rows, job.model)
+    fitted = stages.fit(prepared, folders, guard, curve.add)
+    assessed = stages.assess(prepared)
+    metrics = stages.metrics_of(prepared, fitted, assessed, seconds=time.monotonic() - started)
+    saved = stages.save(prepared, fitted, assessed, metrics=metrics, provenance=job.provenance, folders=folders)
     job.report(
         {
             **metrics,
-            "adapter_sha256": adapter.removeprefix("sha256:"),
-            "base_model_digest": base.digest,
-            "rows_digest": content,
+            "curve": curve.points(),
+            "adapter_sha256": saved.adapter.removeprefix("sha256:"),
+            "base_model_digest": prepared.base.digest,
+            "rows_digest": prepared.content,
             **job.provenance,
             "credentials": list(job.credentials),
-            "environment": record["environment"],
+            "environment": saved.environment,
         },
-        adapter,
+        saved.adapter,
     )
-
-
-def _select(job: Job, split: Split, tokenizer: Any) -> Selection:
-    data = job.configuration.data
-    limits = {"train": data.max_train_rows, "validation": data.max_validation_rows}
-    limit = data.max_test_rows if split in TEST_SPLITS else limits[split]
-    seed = job.configuration.optimization.seed
-    selection = select(job.rows, split, tokenizer, data, limit=limit, seed=seed)
-    tokens = sum(len(example.input_ids) for example in selection.examples)
-    LOG.info(
-        "%s: %d examples, %d tokens; %d of %d rows were too long",
-        split,
-        len(selection.examples),
-        tokens,
-        selection.overlong,
-        selection.considered,
-    )
-    return selection
-
-
-def _require_headlines(test: Selection) -> None:
-    """Raise JobError where no row of T1 is generated: the model could not be judged, after hours of training."""
-    if all(example.row.task != FREE_TEXT for example in test.examples):
-        raise JobError(
-            f"none of the {len(test.examples)} rows taken of the {TEST_SPLITS[0]} split is of {FREE_TEXT}: "
-            "raise data.max_test_rows"
-        )
-
-
-def _identity(configuration: TrainingConfiguration, rows: str, base: str) -> str:
-    """Name of this training's checkpoints: those of another configuration, data or model are never resumed."""
-    text = json.dumps([configuration.as_parameters(), rows, base], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -311,18 +206,6 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     if any(by_hand) and (not all(by_hand) or unknown):
         parser.error("by hand, exactly --configuration, --rows, --model and --out are given")
     return arguments
-
-
-def _progress(prefix: str, values: Mapping[str, float]) -> None:
-    LOG.info("%s", line(prefix, values))
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _write_lines(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(value, sort_keys=True) + "\n" for value in values), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,17 @@ def train(
     checkpoints: Path,
     guard: InterruptionGuard,
     progress: Progress,
+    log_step: Callable[[int, Mapping[str, float]], None],
 ) -> TrainingResult:
     """Train the model's adapter in place, from the last whole checkpoint in `checkpoints` if there is one.
+
+    `log_step` is told of each step's numbers, and of each validation loss.
 
     Raises:
         JobError: a loss or gradient norm is not a finite number.
         Interrupted: SIGTERM came; a checkpoint of the last step was saved.
     """
-    report = _Report(checkpoints, guard, progress)
+    report = _Report(checkpoints, guard, progress, log_step)
     trainer = _trainer(configuration, model, tokenizer, examples, validation, checkpoints, report)
     latest = latest_checkpoint(checkpoints)
     guard.deferred = True
@@ -146,17 +149,27 @@ def _mean_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Ten
 class _Report(TrainerCallback):  # type: ignore[misc]
     """Progress, refusal of numbers that are not finite, whole checkpoints, and the end on SIGTERM."""
 
-    def __init__(self, checkpoints: Path, guard: InterruptionGuard, progress: Progress) -> None:
+    def __init__(
+        self,
+        checkpoints: Path,
+        guard: InterruptionGuard,
+        progress: Progress,
+        log_step: Callable[[int, Mapping[str, float]], None],
+    ) -> None:
         self.losses: list[float] = []
         self.resumed_from = 0
         self._checkpoints = checkpoints
         self._guard = guard
         self._progress = progress
+        self._log_step = log_step
         self._started = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.resumed_from = state.global_step
         self._started = time.monotonic()
+        for logs in state.log_history:  # what the stopped run has logged before its checkpoint
+            if found := _numbers(logs):
+                self._log_step(logs["step"], found)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         if self._guard.requested:
@@ -171,26 +184,34 @@ class _Report(TrainerCallback):  # type: ignore[misc]
                     f"{name} is {logs[name]} at step {state.global_step}: training diverged; lower "
                     f"optimization.learning_rate, or look for broken rows"
                 )
-        if "eval_loss" in logs:
-            self._progress(f"step {state.global_step}/{state.max_steps}", {"validation_loss": logs["eval_loss"]})
-        elif "loss" in logs:
+        if not (found := _numbers(logs)):
+            return
+        where = f"step {state.global_step}/{state.max_steps}"
+        self._log_step(state.global_step, found)
+        if "loss" in logs:
             self.losses.append(logs["loss"])
             done = state.global_step - self.resumed_from
             left = (time.monotonic() - self._started) / done * (state.max_steps - state.global_step)
-            self._progress(
-                f"step {state.global_step}/{state.max_steps}",
-                {
-                    "train_loss": logs["loss"],
-                    "learning_rate": logs["learning_rate"],
-                    "gradient_norm": logs["grad_norm"],
-                    "eta_seconds": round(left),
-                },
-            )
+            self._progress(where, {**found, "eta_seconds": round(left)})
+        else:
+            self._progress(where, found)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = self._checkpoints / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
             (folder / _COMPLETE).write_text(json.dumps({"digest": folder_digest(folder)}))
+
+
+_NUMBERS = {
+    "loss": "train_loss",
+    "learning_rate": "learning_rate",
+    "grad_norm": "gradient_norm",
+    "eval_loss": "validation_loss",
+}  # the trainer's names and ours
+
+
+def _numbers(logs: Mapping[str, float]) -> dict[str, float]:
+    return {ours: logs[theirs] for theirs, ours in _NUMBERS.items() if theirs in logs}
 
 
 def _trainer(

@@ -1,0 +1,238 @@
+"""The stages of a training, in their order: prepare, fit, assess, save.
+
+Each takes what the one before it left and returns what it made; none talks to the orchestrator, to the catalog or to a
+tracking server. `train.train.run` strings them together and tells the outside world. A stage that writes files does
+so under the job's folders only.
+
+torch and transformers are imported here, so this module is imported only once a job's parameters were accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train.attestation import attestation, environment
+from train.config import FREE_TEXT, DataSection, TrainingConfiguration
+from train.data import SPLITS, TEST_SPLITS, Row, Selection, Split, rows_digest, select
+from train.evaluate import completion_loss, evaluate_generation
+from train.job import InterruptionGuard, JobError, JobFolders
+from train.metrics import line
+from train.model import PRECISIONS, BaseModel, attach_adapter, load_base, save_adapter
+from train.trainer import TrainingResult, train
+
+LOG = logging.getLogger("train")
+
+LogStep = Callable[[int, Mapping[str, float]], None]
+"""Told of the numbers of an optimizer step: train_loss, learning_rate, gradient_norm, or validation_loss."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The base model with a fresh adapter on it, and the examples of each split. `content` is the digest of those."""
+
+    configuration: TrainingConfiguration
+    base: BaseModel
+    model: Any
+    splits: Mapping[Split, Selection]
+    content: str
+
+    @property
+    def trainable(self) -> int:
+        """Number of the adapter's parameters."""
+        return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
+
+    @property
+    def identity(self) -> str:
+        """Names the checkpoints: those of another configuration, data or model are never resumed."""
+        text = json.dumps([self.configuration.as_parameters(), self.content, self.base.digest], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training came to; losses are of the validation split, in nats a token."""
+
+    result: TrainingResult
+    loss_before: float
+    loss_after: float
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """What evaluation came to: named scores for gates and registry, and figures of each example."""
+
+    scores: Mapping[str, float]
+    by_example: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What stands in the model folder. `adapter` is the digest of the adapter's folder."""
+
+    adapter: str
+    environment: Mapping[str, Any]
+
+
+def prepare(configuration: TrainingConfiguration, rows: Sequence[Row], folder: Path) -> Prepared:
+    """Load the base model, put the adapter on it, choose the rows and turn them into tokens.
+
+    Raises:
+        JobError: model, rows and configuration do not fit each other.
+    """
+    base = load_base(folder, configuration.base_model)
+    model = attach_adapter(base, configuration.lora)
+    seed = configuration.optimization.seed
+    splits = {split: _select(rows, split, base.tokenizer, configuration.data, seed) for split in SPLITS}
+    _require_headlines(splits[TEST_SPLITS[0]])
+    content = rows_digest(example.row for selection in splits.values() for example in selection.examples)
+    prepared = Prepared(configuration, base, model, splits, content)
+    LOG.info(
+        "base model %s (%s), adapter of %d parameters", configuration.base_model.name, base.family, prepared.trainable
+    )
+    return prepared
+
+
+def fit(prepared: Prepared, folders: JobFolders, guard: InterruptionGuard, log_step: LogStep) -> Fitted:
+    """Train the adapter, from the last checkpoint of the same training where there is one.
+
+    Raises:
+        JobError: a loss is no finite number.
+        Interrupted: SIGTERM came; a checkpoint is saved.
+    """
+    before = _validation_loss(prepared)
+    progress("before training", {"validation_loss": before})
+    log_step(0, {"validation_loss": before})
+    result = train(
+        prepared.configuration,
+        model=prepared.model,
+        tokenizer=prepared.base.tokenizer,
+        examples=prepared.splits["train"].examples,
+        validation=prepared.splits["validation"].examples,
+        checkpoints=folders.checkpoints / prepared.identity,
+        guard=guard,
+        progress=progress,
+        log_step=log_step,
+    )
+    after = _validation_loss(prepared)
+    progress("after training", {"validation_loss": after, "tokens_per_second": result.tokens_per_second})
+    log_step(result.steps, {"validation_loss": after})
+    return Fitted(result, before, after)
+
+
+def assess(prepared: Prepared) -> Assessed:
+    """Generate for the test splits with base and tuned model, and score both."""
+    scores: dict[str, float] = {}
+    by_example: list[Mapping[str, Any]] = []
+    for split in TEST_SPLITS:
+        if not (examples := prepared.splits[split].examples):
+            continue
+        found, records = evaluate_generation(
+            prepared.model, prepared.base.tokenizer, examples, prepared.configuration, progress=progress
+        )
+        # What is said of unseen companies has the plain names: the gates and the registry read them.
+        named = found if split == TEST_SPLITS[0] else {f"{split}_{key}": value for key, value in found.items()}
+        progress(f"{split} split", named)
+        scores.update(named)
+        by_example.extend(records)
+    return Assessed(scores, by_example)
+
+
+def save(
+    prepared: Prepared,
+    fitted: Fitted,
+    assessed: Assessed,
+    *,
+    metrics: Mapping[str, float],
+    provenance: Mapping[str, Any],
+    folders: JobFolders,
+) -> Saved:
+    """Write adapter, metrics, attestation and the figures of each example into the model folder."""
+    configuration, base = prepared.configuration, prepared.base
+    adapter = save_adapter(prepared.model, base.tokenizer, configuration.base_model, folders.model / "adapter")
+    found = environment()
+    record = attestation(
+        configuration=configuration.as_parameters(),
+        provenance=provenance,
+        base_digest=base.digest,
+        rows_digest=prepared.content,
+        adapter_digest=adapter,
+        environment=found,
+    )
+    _write_json(folders.model / "metrics.json", {**metrics, "losses": fitted.result.losses})
+    _write_json(folders.model / "attestation.json", record)
+    _write_lines(folders.model / "predictions.jsonl", assessed.by_example)
+    LOG.info("adapter %s in %s", adapter, folders.model)
+    return Saved(adapter, found)
+
+
+def metrics_of(prepared: Prepared, fitted: Fitted, assessed: Assessed, *, seconds: float) -> dict[str, float]:
+    """The plain numbers of a training. `seconds` is the time of the whole job."""
+    result = fitted.result
+    return {
+        **{f"rows_{split}": len(prepared.splits[split].examples) for split in SPLITS},
+        **{f"overlong_{split}": prepared.splits[split].overlong for split in SPLITS},
+        "loss_before": fitted.loss_before,
+        "loss_after": fitted.loss_after,
+        **assessed.scores,
+        "steps": result.steps,
+        "resumed_from": result.resumed_from,
+        "tokens_per_second": result.tokens_per_second,
+        "train_seconds": result.seconds,
+        "seconds": seconds,
+        "trainable_parameters": prepared.trainable,
+    }
+
+
+def progress(prefix: str, values: Mapping[str, float]) -> None:
+    """One line of the job's log, in the form that the metric definitions read."""
+    LOG.info("%s", line(prefix, values))
+
+
+def _validation_loss(prepared: Prepared) -> float:
+    configuration = prepared.configuration
+    return completion_loss(
+        prepared.model,
+        prepared.splits["validation"].examples,
+        batch_size=configuration.evaluation.batch_size,
+        padding=prepared.base.tokenizer.pad_token_id,
+        dtype=PRECISIONS[configuration.base_model.precision],
+    )
+
+
+def _select(rows: Sequence[Row], split: Split, tokenizer: Any, data: DataSection, seed: int) -> Selection:
+    limits = {"train": data.max_train_rows, "validation": data.max_validation_rows}
+    limit = data.max_test_rows if split in TEST_SPLITS else limits[split]
+    selection = select(rows, split, tokenizer, data, limit=limit, seed=seed)
+    tokens = sum(len(example.input_ids) for example in selection.examples)
+    LOG.info(
+        "%s: %d examples, %d tokens; %d of %d rows were too long",
+        split,
+        len(selection.examples),
+        tokens,
+        selection.overlong,
+        selection.considered,
+    )
+    return selection
+
+
+def _require_headlines(test: Selection) -> None:
+    """Raise JobError where no row of T1 is generated: the model could not be judged, after hours of training."""
+    if all(example.row.task != FREE_TEXT for example in test.examples):
+        raise JobError(
+            f"none of the {len(test.examples)} rows taken of the {TEST_SPLITS[0]} split is of {FREE_TEXT}: "
+            "raise data.max_test_rows"
+        )
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _write_lines(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(value, sort_keys=True) + "\n" for value in values), encoding="utf-8")
