@@ -190,7 +190,8 @@ def _patiently(work: Callable[[], None], url: str) -> None:
 
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return work()
+            work()
+            return
         except CommitFailedError as error:
             if attempt == _ATTEMPTS:
                 raise JobError(f"other jobs wrote {url} faster, {_ATTEMPTS} times: run the job again") from error

@@ -31,7 +31,7 @@ STORAGE_CREDENTIAL = "govtune"
 SCHEMAS = {
     "raw": "Filings as they were parsed, one row each.",
     "curated": "Training examples, each with its span in a filing.",
-    "ml": "Registered models.",
+    "ml": "Registered models, and the evaluations of their adapters.",
 }
 CATALOG_STORAGE = f"s3://{MODELS_BUCKET}/govtune"
 EXTERNAL_LOCATIONS = {
@@ -39,6 +39,7 @@ EXTERNAL_LOCATIONS = {
     "govtune_raw_json": f"s3://{LAKE_BUCKET}/raw/risk_factors",
     "govtune_raw_delta": f"s3://{LAKE_BUCKET}/raw/delta",
     "govtune_curated_delta": f"s3://{LAKE_BUCKET}/curated/delta",
+    "govtune_ml_delta": f"s3://{LAKE_BUCKET}/ml/delta",
 }
 PRINCIPALS = ("loader", "curator", "trainer", "registrar", "auditor")
 
