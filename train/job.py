@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-ru
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,19 +34,21 @@ class JobFolders:
     checkpoints: Path
     output: Path
     inputs: Path
+    config: Path
     environment: Mapping[str, str]
 
     @classmethod
     def of(cls, environment: Mapping[str, str], *, base: Path | None = None) -> JobFolders:
         """The folders of a container, or of a tree under `base` for use by hand."""
         if base is not None:
-            return cls(base / "model", base / "checkpoints", base / "output", base / "input" / "data", {})
+            return cls(base / "model", base / "checkpoints", base / "output", base / "input" / "data", base / "input" / "config", {})
         root = Path(environment.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
         return cls(
             model=Path(environment.get("SM_MODEL_DIR", root / "model")),
             checkpoints=Path(environment.get("SM_CHECKPOINT_DIR", root / "checkpoints")),
             output=Path(environment.get("SM_OUTPUT_DIR", root / "output")),
             inputs=Path(environment.get("SM_INPUT_DIR", root / "input")) / "data",
+            config=Path(environment.get("SM_INPUT_CONFIG_DIR", root / "input" / "config")),
             environment=environment,
         )
 
@@ -61,6 +64,19 @@ class JobFolders:
                 f"the job has no input channel {name!r} ({folder} does not exist): add it to the job's InputDataConfig"
             )
         return folder
+
+    def hyperparameters(self) -> dict[str, str]:
+        """The job's hyperparameters, as they stand in the request: each value a text.
+
+        Raises:
+            JobError: the service has left no such file.
+        """
+        path = self.config / "hyperparameters.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise JobError(f"cannot read the job's hyperparameters: {error}") from error
+        return {str(name): str(value) for name, value in values.items()}
 
     def has_channel(self, name: str) -> bool:
         """Whether the job has an input channel of that name."""

@@ -17,9 +17,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,27 +32,47 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # spinning threads keep from running the very thread that they wait for, and a step takes ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from train.config import TrainingConfiguration, load, parse
+from train.config import TrainingConfiguration, from_hyperparameters, load
 from train.curve import Curve
 from train.data import Row, read_jsonl, read_snapshot
+from train.evaluations_table import Evaluated, write
 from train.job import Interrupted, InterruptionGuard, JobError, JobFolders, failure_line
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
 from unitydoor.transport import Transport
-from unitydoor.vending import Grant, Lease
+from unitydoor.vending import Lease
 
 LOG = logging.getLogger("train")
 EXIT_INTERRUPTED = 128 + 15  # as a shell reports SIGTERM
 _MESSAGE_SECONDS = 3.0
 _PROVENANCE = ("table", "table_version", "merkle_root", "run_id", "code_version")
-_PARAMETERS = ("configuration", "catalog_host", "secret_id", *_PROVENANCE)
+_PARAMETERS = ("catalog_host", "secret_id", "evaluations_table", "evaluations_location", *_PROVENANCE)
 
 
 class Report(Protocol):
     """Where the results go."""
 
     def __call__(self, metadata: Mapping[str, Any], data_version: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the evaluation's figures stand beside the report: metadata of it, and credentials that were vended."""
+
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    credentials: Sequence[Mapping[str, str]] = ()
+
+
+class Publish(Protocol):
+    """Where the evaluation's figures go; by hand they stay in the model folder."""
+
+    def __call__(self, figures: Sequence[Mapping[str, Any]], adapter: str, base_model: str) -> Published:
+        """Take the figures of an adapter and its base model, both by their digests."""
+
+
+def _keep(figures: Sequence[Mapping[str, Any]], adapter: str, base_model: str) -> Published:
+    return Published()
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,7 @@ class Job:
     report: Report
     provenance: Mapping[str, Any] = field(default_factory=dict)
     credentials: Sequence[Mapping[str, str]] = ()
+    publish: Publish = _keep
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,15 +127,18 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
     assessed = stages.assess(prepared)
     metrics = stages.metrics_of(prepared, fitted, assessed, seconds=time.monotonic() - started)
     saved = stages.save(prepared, fitted, assessed, metrics=metrics, provenance=job.provenance, folders=folders)
+    published = job.publish(assessed.figures, saved.adapter, prepared.base.digest)
     job.report(
         {
             **metrics,
             "curve": curve.points(),
+            "evaluation": list(assessed.figures),
+            **published.metadata,
             "adapter_sha256": saved.adapter.removeprefix("sha256:"),
             "base_model_digest": prepared.base.digest,
             "rows_digest": prepared.content,
             **job.provenance,
-            "credentials": list(job.credentials),
+            "credentials": [*job.credentials, *published.credentials],
             "environment": saved.environment,
         },
         saved.adapter,
@@ -144,9 +169,10 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
         extras = pipes.extras
         if missing := [name for name in _PARAMETERS if name not in extras]:
             raise JobError(f"the job's parameters (Pipes extras) lack {', '.join(missing)}")
-        configuration = parse(extras["configuration"], source="job parameter configuration")
+        configuration = _configuration(folders)
         model = _base_model(folders, configuration)
-        lease = Lease(_vending(extras))
+        door = _door(extras)
+        lease = Lease(lambda: door.vend_table(extras["table"], "READ"))
         version, root = int(extras["table_version"]), str(extras["merkle_root"])
         rows = read_snapshot(lease.grant().url, version, lambda: lease.grant().storage_options(), root=root)
         LOG.info("read %d rows of %s version %d; their Merkle root is %s", len(rows), extras["table"], version, root)
@@ -155,7 +181,13 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
             pipes.report_asset_materialization(metadata=_pipes_metadata(metadata), data_version=data_version)
 
         provenance = {key: extras[key] for key in _PROVENANCE}
-        yield Job(configuration, rows, model, report, provenance, lease.records())
+        publish = _into_table(door, extras, configuration)
+        yield Job(configuration, rows, model, report, provenance, lease.records(), publish)
+
+
+def _configuration(folders: JobFolders) -> TrainingConfiguration:
+    """The configuration in the job's hyperparameters."""
+    return from_hyperparameters(folders.hyperparameters(), source="the job's hyperparameters")
 
 
 def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Path:
@@ -167,13 +199,34 @@ def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Pa
     return from_hub(configuration.base_model)
 
 
-def _vending(extras: Mapping[str, Any]) -> Callable[[], Grant]:
-    """Asks the catalog for a credential to read the snapshot's table, each time it is called."""
+def _door(extras: Mapping[str, Any]) -> Catalog:
+    """The catalog, entered as the principal whose secret the parameters name."""
     principal = load_principal(extras["secret_id"])
     host = extras["catalog_host"]
     link = Transport(host, run_id=str(extras["run_id"]))
-    door = Catalog(host, ClientCredentials(host, principal, transport=link), transport=link)
-    return lambda: door.vend_table(extras["table"], "READ")
+    return Catalog(host, ClientCredentials(host, principal, transport=link), transport=link)
+
+
+def _into_table(door: Catalog, extras: Mapping[str, Any], configuration: TrainingConfiguration) -> Publish:
+    """Writes the figures into the table of evaluations, with a credential of its own for that table."""
+
+    def publish(figures: Sequence[Mapping[str, Any]], adapter: str, base_model: str) -> Published:
+        of = Evaluated(
+            configuration=configuration.name,
+            adapter_sha256=adapter.removeprefix("sha256:"),
+            base_model_digest=base_model,
+            snapshot_version=int(extras["table_version"]),
+            merkle_root=str(extras["merkle_root"]),
+            training_job=os.environ["TRAINING_JOB_NAME"],
+            run_id=str(extras["run_id"]),
+            evaluated_at=datetime.now(UTC),
+        )
+        table = str(extras["evaluations_table"])
+        written = write(door, table, str(extras["evaluations_location"]), figures, of)
+        LOG.info("wrote %d figures into %s, version %d", written.rows, table, written.version)
+        return Published({"evaluations_version": written.version}, [written.grant.record()])
+
+    return publish
 
 
 def _pipes_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +253,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, help="JSON lines with prompt, completion and split")
     parser.add_argument("--model", type=Path, help="folder of the base model")
     parser.add_argument("--out", type=Path, help="folder for adapter, metrics, attestation and checkpoints")
-    # SageMaker passes the job's hyperparameters as options; this job takes its parameters from Pipes.
+    # SageMaker's toolkit passes the hyperparameters as options too, not all of them as JSON; their file is read.
     arguments, unknown = parser.parse_known_args(argv)
     by_hand = [arguments.configuration, arguments.rows, arguments.model, arguments.out]
     if any(by_hand) and (not all(by_hand) or unknown):

@@ -1,5 +1,7 @@
 """The request for a training job, against the service's own model of CreateTrainingJob."""
 
+import json
+
 import boto3
 import pytest
 from botocore.validate import ParamValidator
@@ -7,7 +9,7 @@ from botocore.validate import ParamValidator
 from govtune_assets.pipes.sagemaker import JobName
 from govtune_assets.settings import Settings
 from govtune_assets.training_job import TrainingRequest, build
-from train.config import load_all
+from train.config import from_hyperparameters, load_all
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 REQUEST = TrainingRequest(name="govtune-x-0", source_uri="s3://bucket/code/train/0/sourcedir.tar.gz", run_id="run")
@@ -32,6 +34,8 @@ def test_every_configuration_makes_a_valid_request(name: str) -> None:
     assert params["EnableNetworkIsolation"] is False
     assert params["VpcConfig"] == {"Subnets": ["subnet-0"], "SecurityGroupIds": ["sg-0"]}
     assert params["InputDataConfig"][0]["ChannelName"] == "model"
+    sent = from_hyperparameters(json.loads(json.dumps(params["HyperParameters"])), source="request")
+    assert sent == load_all()[name]
     assert all(len(value) <= 512 for value in params["Environment"].values())
     assert "huggingface-pytorch-training" in params["AlgorithmSpecification"]["TrainingImage"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from train.curve import MAXIMUM_POINTS, Curve
 
 
@@ -28,5 +30,5 @@ def test_a_long_course_keeps_its_ends_its_validation_and_its_worst_gradient() ->
     assert steps == sorted(steps)
     assert {0, 4321, 9999} <= set(steps)
     assert sum("validation_loss" in point for point in points) == 100
-    gaps = [after - before for before, after in zip(steps, steps[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(steps)]
     assert max(gaps) <= 50
