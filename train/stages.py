@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from train.attestation import attestation, environment
-from train.config import FREE_TEXT, DataSection, TrainingConfiguration
+from train.config import FREE_TEXT, TrainingConfiguration
 from train.data import SPLITS, TEST_SPLITS, Row, Selection, Split, rows_digest, select
-from train.evaluate import completion_loss, evaluate_generation
+from train.evaluation import evaluate_splits, labels_of
+from train.inference import completion_loss
 from train.job import InterruptionGuard, JobError, JobFolders
 from train.metrics import line
 from train.model import PRECISIONS, BaseModel, attach_adapter, load_base, save_adapter
@@ -34,13 +35,15 @@ LogStep = Callable[[int, Mapping[str, float]], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """The base model with a fresh adapter on it, and the examples of each split. `content` is the digest of those."""
+    """The base model with a fresh adapter on it, and the examples of each split. `content` is the digest of those.
+    `labels` are the completions that each task of labels allows."""
 
     configuration: TrainingConfiguration
     base: BaseModel
     model: Any
     splits: Mapping[Split, Selection]
     content: str
+    labels: Mapping[str, Sequence[str]]
 
     @property
     def trainable(self) -> int:
@@ -65,10 +68,12 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Assessed:
-    """What evaluation came to: named scores for gates and registry, and figures of each example."""
+    """What evaluation came to: named scores for the registry, figures of each example, and the figures that the table
+    of evaluations holds, each with the columns of `evaluations_table.FIGURES`."""
 
     scores: Mapping[str, float]
     by_example: Sequence[Mapping[str, Any]]
+    figures: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,10 @@ def prepare(configuration: TrainingConfiguration, rows: Sequence[Row], folder: P
     """
     base = load_base(folder, configuration.base_model)
     model = attach_adapter(base, configuration.lora)
-    seed = configuration.optimization.seed
-    splits = {split: _select(rows, split, base.tokenizer, configuration.data, seed) for split in SPLITS}
+    splits = choose(rows, base.tokenizer, configuration)
     _require_headlines(splits[TEST_SPLITS[0]])
     content = rows_digest(example.row for selection in splits.values() for example in selection.examples)
-    prepared = Prepared(configuration, base, model, splits, content)
+    prepared = Prepared(configuration, base, model, splits, content, labels_of(rows))
     LOG.info(
         "base model %s (%s), adapter of %d parameters", configuration.base_model.name, base.family, prepared.trainable
     )
@@ -126,21 +130,19 @@ def fit(prepared: Prepared, folders: JobFolders, guard: InterruptionGuard, log_s
 
 
 def assess(prepared: Prepared) -> Assessed:
-    """Generate for the test splits with base and tuned model, and score both."""
-    scores: dict[str, float] = {}
-    by_example: list[Mapping[str, Any]] = []
-    for split in TEST_SPLITS:
-        if not (examples := prepared.splits[split].examples):
-            continue
-        found, records = evaluate_generation(
-            prepared.model, prepared.base.tokenizer, examples, prepared.configuration, progress=progress
-        )
-        # What is said of unseen companies has the plain names: the gates and the registry read them.
-        named = found if split == TEST_SPLITS[0] else {f"{split}_{key}": value for key, value in found.items()}
-        progress(f"{split} split", named)
-        scores.update(named)
-        by_example.extend(records)
-    return Assessed(scores, by_example)
+    """Evaluate base model, tuned model and baselines."""
+    evaluation = evaluate_splits(
+        prepared.model,
+        prepared.base.tokenizer,
+        {split: prepared.splits[split].examples for split in SPLITS if split != "train"},
+        training=[example.row for example in prepared.splits["train"].examples],
+        labels=prepared.labels,
+        configuration=prepared.configuration,
+        progress=progress,
+    )
+    scores = evaluation.plain()
+    progress("evaluated", scores)
+    return Assessed(scores, evaluation.by_example, evaluation.rows)
 
 
 def save(
@@ -167,6 +169,7 @@ def save(
     _write_json(folders.model / "metrics.json", {**metrics, "losses": fitted.result.losses})
     _write_json(folders.model / "attestation.json", record)
     _write_lines(folders.model / "predictions.jsonl", assessed.by_example)
+    _write_json(folders.model / "evaluation.json", list(assessed.figures))
     LOG.info("adapter %s in %s", adapter, folders.model)
     return Saved(adapter, found)
 
@@ -205,10 +208,20 @@ def _validation_loss(prepared: Prepared) -> float:
     )
 
 
-def _select(rows: Sequence[Row], split: Split, tokenizer: Any, data: DataSection, seed: int) -> Selection:
+def choose(rows: Sequence[Row], tokenizer: Any, configuration: TrainingConfiguration) -> dict[Split, Selection]:
+    """The examples of each split that a configuration uses.
+
+    Raises:
+        JobError: a split that is needed has none, or too many of its rows are too long.
+    """
+    return {split: _select(rows, split, tokenizer, configuration) for split in SPLITS}
+
+
+def _select(rows: Sequence[Row], split: Split, tokenizer: Any, configuration: TrainingConfiguration) -> Selection:
+    data = configuration.data
     limits = {"train": data.max_train_rows, "validation": data.max_validation_rows}
     limit = data.max_test_rows if split in TEST_SPLITS else limits[split]
-    selection = select(rows, split, tokenizer, data, limit=limit, seed=seed)
+    selection = select(rows, split, tokenizer, data, limit=limit, seed=configuration.optimization.seed)
     tokens = sum(len(example.input_ids) for example in selection.examples)
     LOG.info(
         "%s: %d examples, %d tokens; %d of %d rows were too long",
@@ -230,7 +243,7 @@ def _require_headlines(test: Selection) -> None:
         )
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

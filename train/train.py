@@ -239,7 +239,8 @@ def _pipes_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _job_by_hand(arguments: argparse.Namespace) -> Job:
     def report(metadata: Mapping[str, Any], data_version: str) -> None:
-        LOG.info("done: %s", json.dumps({"data_version": data_version, **metadata}))
+        numbers = {key: value for key, value in metadata.items() if not isinstance(value, Mapping | list)}
+        LOG.info("done: %s", json.dumps({"data_version": data_version, **numbers}))
 
     provenance = {"source": str(arguments.rows)}
     return Job(load(arguments.configuration), read_jsonl(arguments.rows), arguments.model, report, provenance)

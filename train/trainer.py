@@ -20,8 +20,8 @@ from trl import SFTConfig, SFTTrainer
 
 from train.config import TrainingConfiguration
 from train.data import Example, training_order
-from train.evaluate import Progress, kept_positions, loss_totals, pad_right, token_losses
 from train.files import folder_digest
+from train.inference import Progress, kept_positions, loss_totals, pad_right, token_losses
 from train.job import Interrupted, InterruptionGuard, JobError
 from train.model import PRECISIONS
 

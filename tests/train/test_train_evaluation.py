@@ -1,4 +1,4 @@
-"""Losses against transformers' own, generation in batches against one by one, and the metrics."""
+"""Losses against transformers' own, and generation in batches against one by one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tiny import make_rows
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train.data import encode, parse_row
-from train.evaluate import IGNORED, completion_loss, generate, pad_right, score, score_by_task
 from train.files import folder_digest
+from train.inference import IGNORED, completion_loss, generate, pad_right
 from train.job import InterruptionGuard, JobError
 from train.model import dequantized
 from train.trainer import _Report
@@ -56,21 +56,6 @@ def test_batches_generate_what_single_prompts_do(loaded) -> None:
     assert together[0] == tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
 
 
-def test_rouge_and_bleu_have_their_known_values() -> None:
-    texts = ["Our suppliers may fail to deliver.", "Rates may rise."]
-    same = score(("rouge", "bleu"), texts, texts)
-    assert same == pytest.approx({"rouge_1": 1, "rouge_2": 1, "rouge_l": 1, "bleu": 100})
-
-    # The example of Lin 2004, section 3.1. The metric stems, so that kill and killed are the same word.
-    reference = "police killed the gunman"
-    first = score(("rouge",), ["police stop the gunman"], [reference])
-    stemmed = score(("rouge",), ["police kill the gunman"], [reference])
-    second = score(("rouge",), ["the gunman kill police"], [reference])
-    assert stemmed["rouge_l"] == pytest.approx(1)
-    assert first["rouge_l"] == pytest.approx(0.75)
-    assert second["rouge_l"] == pytest.approx(0.5)
-
-
 def test_fp8_weights_are_scaled_by_tensor_and_by_block() -> None:
     weight = torch.arange(1, 25, dtype=torch.float32).reshape(4, 6)
     stored = {"a.weight": weight, "a.weight_scale_inv": torch.tensor(2.0), "a.activation_scale": torch.tensor(1.0)}
@@ -89,7 +74,7 @@ def test_training_ends_on_a_number_that_is_not_finite(tmp_path: Path, name: str)
     class State:
         global_step, max_steps = 3, 9
 
-    report = _Report(tmp_path, InterruptionGuard(), lambda text, values: None)
+    report = _Report(tmp_path, InterruptionGuard(), lambda text, values: None, lambda step, values: None)
     with pytest.raises(JobError, match=f"{name} is inf at step 3: training diverged"):
         report.on_log(None, State(), None, {"loss": 1.0, "grad_norm": 1.0, name: float("inf")})
 
@@ -101,15 +86,3 @@ def test_a_folder_digest_is_that_of_sha256sum(tmp_path: Path) -> None:
     # (cd folder; sha256sum a b/two) | sha256sum
     assert folder_digest(tmp_path) == "sha256:502232e28733f9d8dd3c03ca42993dd6f1ce99f72ee1409ebbff945880690130"
     assert folder_digest(tmp_path, without=["b/two"]) != folder_digest(tmp_path)
-
-
-def test_headlines_are_scored_by_words_and_labels_by_being_right() -> None:
-    asked = [("T1", "Storms may close plants."), ("T2", "people"), ("T2", "legal and regulatory"), ("T4", "yes")]
-    rows = [
-        parse_row({"task": task, "prompt": "p", "completion": text, "split": "test_company"}, source="test")
-        for task, text in asked
-    ]
-    scores, by_row = score_by_task(["rouge"], rows, ["Storms may close plants.", " People. ", "people", "no"])
-    assert scores == {"rouge_1": 1.0, "rouge_2": 1.0, "rouge_l": 1.0, "t2_accuracy": 0.5, "t4_accuracy": 0.0}
-    assert by_row[0]["rouge_l"] == 1.0
-    assert by_row[1:] == [{"accuracy": 1.0}, {"accuracy": 0.0}, {"accuracy": 0.0}]
