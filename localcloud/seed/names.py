@@ -13,6 +13,10 @@ CATALOG_AUDIT_PREFIX = "databricks"
 AUDIT_TRAIL = f"s3://{AUDIT_BUCKET}/AWSLogs/{ACCOUNT}/CloudTrail"
 AUDIT_CATALOG = f"s3://{AUDIT_BUCKET}/{CATALOG_AUDIT_PREFIX}/workspaceId=1"
 
+# What stands for the artifact store of Databricks' tracking server, which is no part of `infra/` either.
+TRACKING_BUCKET = f"{PREFIX}-mlflow"
+TRACKING_USER = "mlflow"
+
 DAGSTER_USER = "govtune-dagster"
 CATALOG_USER = "unity-catalog"
 EMR_ROLE = "govtune-emr"
@@ -45,6 +49,11 @@ PRINCIPALS = ("loader", "curator", "trainer", "registrar", "auditor")
 
 BASE_MODEL = "smollm2-135m"
 BASE_MODEL_PREFIX = f"models/{BASE_MODEL}/"
+
+
+def display_name(principal: str) -> str:
+    """Name of a service principal in the workspace."""
+    return f"{PREFIX}-{principal}"
 
 
 def secret_name(principal: str) -> str:

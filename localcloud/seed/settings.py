@@ -80,6 +80,7 @@ def product_settings(
         "GOVTUNE_AUDIT_CATALOG": names.AUDIT_CATALOG,
         "GOVTUNE_DATABRICKS_HOST": ports.url("databricks"),
         "GOVTUNE_CATALOG": names.CATALOG,
+        "GOVTUNE_TRACKING_URI": ports.url("mlflow"),
         **{f"GOVTUNE_PRINCIPAL_{name.upper()}": number for name, number in principals.items()},
         "GOVTUNE_PREFLIGHT_ROLE_ARN": names.role_arn(names.PREFLIGHT_ROLE),
         "GOVTUNE_EMR_APPLICATION_ID": account.emr_application_id,
