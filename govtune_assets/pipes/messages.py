@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster_aws.pipes import PipesS3MessageReader
-from dagster_pipes import PipesBlobStoreMessageWriter, PipesParams
+from dagster_pipes import PIPES_PROTOCOL_VERSION, PIPES_PROTOCOL_VERSION_FIELD, PipesBlobStoreMessageWriter, PipesParams
 
 SPARK_PREFIX = "pipes/spark"
 """Prefix in the work bucket of contexts and messages of Spark jobs; a training job cannot write there."""
@@ -18,6 +18,9 @@ TRAINING_PREFIX = "pipes/train"
 
 _MISSING = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
 """How S3 says that an object is not there; without the right to list, as a refusal."""
+
+_NOTHING_MORE = json.dumps({PIPES_PROTOCOL_VERSION_FIELD: PIPES_PROTOCOL_VERSION, "method": "closed", "params": None})
+"""Stands for the `closed` of a container that was killed, or never ran: nobody is left to write it."""
 
 
 class PrefixedS3MessageReader(PipesS3MessageReader):
@@ -93,8 +96,8 @@ class RestartableS3MessageReader(PipesS3MessageReader):
             lines, complete = self._drain()
             lines = [*self._late, *lines]
             self._late = []
-            if self._ended and complete and self._closed:
-                lines.append(self._closed)
+            if self._ended and complete:
+                lines.append(self._closed or _NOTHING_MORE)
         return (self.counter, "\n".join(lines)) if lines else None
 
     def _drain(self) -> tuple[list[str], bool]:
