@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -41,7 +42,14 @@ class JobFolders:
     def of(cls, environment: Mapping[str, str], *, base: Path | None = None) -> JobFolders:
         """The folders of a container, or of a tree under `base` for use by hand."""
         if base is not None:
-            return cls(base / "model", base / "checkpoints", base / "output", base / "input" / "data", base / "input" / "config", {})
+            return cls(
+                base / "model",
+                base / "checkpoints",
+                base / "output",
+                base / "input" / "data",
+                base / "input" / "config",
+                {},
+            )
         root = Path(environment.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
         return cls(
             model=Path(environment.get("SM_MODEL_DIR", root / "model")),
@@ -88,7 +96,21 @@ class JobFolders:
     def write_failure(self, error: BaseException) -> None:
         """Leave one readable line where SageMaker looks for the reason of a failure."""
         self.output.mkdir(parents=True, exist_ok=True)
-        (self.output / "failure").write_text(failure_line(error), encoding="utf-8")
+        self._failure.write_text(failure_line(error), encoding="utf-8")
+
+    def write_first_failure(self, error: BaseException) -> None:
+        """The same, where no other process of the job has: the first to fail has the cause, the others miss it."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), self._failure.open("x", encoding="utf-8") as file:
+            file.write(failure_line(error))
+
+    def forget_failure(self) -> None:
+        """Remove the line that an earlier run in the same folders has left."""
+        self._failure.unlink(missing_ok=True)
+
+    @property
+    def _failure(self) -> Path:
+        return self.output / "failure"
 
 
 def failure_line(error: BaseException) -> str:

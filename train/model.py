@@ -119,13 +119,30 @@ def target_modules(family: str, targets: tuple[str, ...]) -> str | list[str]:
     return sorted(targets)
 
 
-def save_adapter(model: Any, tokenizer: Any, wanted: BaseModelSection, folder: Path) -> str:
+def adapter_state(model: Any) -> dict[str, torch.Tensor]:
+    """The adapter's weights by their names in the model, whole and on the CPU.
+
+    Where the weights are spread over processes, all of them have to call it.
+    """
+    from torch.distributed.tensor import DTensor
+
+    found = {}
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            whole = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
+            found[name] = whole.detach().cpu()
+    return found
+
+
+def save_adapter(
+    model: Any, weights: Mapping[str, torch.Tensor], tokenizer: Any, wanted: BaseModelSection, folder: Path
+) -> str:
     """Save adapter and tokenizer as a folder that peft loads, and return the folder's digest.
 
     The bytes depend on the weights alone: no machine path, no set order, no generated model card.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(folder, state_dict=dict(weights), save_embedding_layers=False)
     tokenizer.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"

@@ -21,10 +21,10 @@ from train.attestation import attestation, environment
 from train.config import FREE_TEXT, TrainingConfiguration
 from train.data import SPLITS, TEST_SPLITS, Row, Selection, Split, rows_digest, select
 from train.evaluation import evaluate_splits, labels_of
-from train.inference import completion_loss
 from train.job import InterruptionGuard, JobError, JobFolders
 from train.metrics import line
-from train.model import PRECISIONS, BaseModel, attach_adapter, load_base, save_adapter
+from train.model import BaseModel, adapter_state, attach_adapter, load_base, save_adapter
+from train.processes import Processes
 from train.trainer import TrainingResult, train
 
 LOG = logging.getLogger("train")
@@ -55,15 +55,6 @@ class Prepared:
         """Names the checkpoints: those of another configuration, data or model are never resumed."""
         text = json.dumps([self.configuration.as_parameters(), self.content, self.base.digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What training came to; losses are of the validation split, in nats a token."""
-
-    result: TrainingResult
-    loss_before: float
-    loss_after: float
 
 
 @dataclass(frozen=True)
@@ -102,16 +93,15 @@ def prepare(configuration: TrainingConfiguration, rows: Sequence[Row], folder: P
     return prepared
 
 
-def fit(prepared: Prepared, folders: JobFolders, guard: InterruptionGuard, log_step: LogStep) -> Fitted:
+def fit(
+    prepared: Prepared, folders: JobFolders, guard: InterruptionGuard, log_step: LogStep, processes: Processes
+) -> TrainingResult:
     """Train the adapter, from the last checkpoint of the same training where there is one.
 
     Raises:
         JobError: a loss is no finite number.
         Interrupted: SIGTERM came; a checkpoint is saved.
     """
-    before = _validation_loss(prepared)
-    progress("before training", {"validation_loss": before})
-    log_step(0, {"validation_loss": before})
     result = train(
         prepared.configuration,
         model=prepared.model,
@@ -122,11 +112,10 @@ def fit(prepared: Prepared, folders: JobFolders, guard: InterruptionGuard, log_s
         guard=guard,
         progress=progress,
         log_step=log_step,
+        processes=processes,
     )
-    after = _validation_loss(prepared)
-    progress("after training", {"validation_loss": after, "tokens_per_second": result.tokens_per_second})
-    log_step(result.steps, {"validation_loss": after})
-    return Fitted(result, before, after)
+    progress(f"{result.steps} steps", {"tokens_per_second": result.tokens_per_second})
+    return result
 
 
 def assess(prepared: Prepared) -> Assessed:
@@ -145,18 +134,24 @@ def assess(prepared: Prepared) -> Assessed:
     return Assessed(scores, evaluation.by_example, evaluation.rows)
 
 
+def adapter_weights(prepared: Prepared) -> Mapping[str, Any]:
+    """The adapter's weights, whole, on the CPU. All processes take part where the weights are spread over them."""
+    return adapter_state(prepared.model)
+
+
 def save(
     prepared: Prepared,
-    fitted: Fitted,
+    fitted: TrainingResult,
     assessed: Assessed,
     *,
+    weights: Mapping[str, Any],
     metrics: Mapping[str, float],
     provenance: Mapping[str, Any],
     folders: JobFolders,
 ) -> Saved:
     """Write adapter, metrics, attestation and the figures of each example into the model folder."""
     configuration, base = prepared.configuration, prepared.base
-    adapter = save_adapter(prepared.model, base.tokenizer, configuration.base_model, folders.model / "adapter")
+    adapter = save_adapter(prepared.model, weights, base.tokenizer, configuration.base_model, folders.model / "adapter")
     found = environment()
     record = attestation(
         configuration=configuration.as_parameters(),
@@ -166,7 +161,7 @@ def save(
         adapter_digest=adapter,
         environment=found,
     )
-    _write_json(folders.model / "metrics.json", {**metrics, "losses": fitted.result.losses})
+    _write_json(folders.model / "metrics.json", {**metrics, "losses": fitted.losses})
     _write_json(folders.model / "attestation.json", record)
     _write_lines(folders.model / "predictions.jsonl", assessed.by_example)
     _write_json(folders.model / "evaluation.json", list(assessed.figures))
@@ -174,19 +169,18 @@ def save(
     return Saved(adapter, found)
 
 
-def metrics_of(prepared: Prepared, fitted: Fitted, assessed: Assessed, *, seconds: float) -> dict[str, float]:
+def metrics_of(prepared: Prepared, fitted: TrainingResult, assessed: Assessed, *, seconds: float) -> dict[str, float]:
     """The plain numbers of a training. `seconds` is the time of the whole job."""
-    result = fitted.result
     return {
         **{f"rows_{split}": len(prepared.splits[split].examples) for split in SPLITS},
         **{f"overlong_{split}": prepared.splits[split].overlong for split in SPLITS},
         "loss_before": fitted.loss_before,
         "loss_after": fitted.loss_after,
         **assessed.scores,
-        "steps": result.steps,
-        "resumed_from": result.resumed_from,
-        "tokens_per_second": result.tokens_per_second,
-        "train_seconds": result.seconds,
+        "steps": fitted.steps,
+        "resumed_from": fitted.resumed_from,
+        "tokens_per_second": fitted.tokens_per_second,
+        "train_seconds": fitted.seconds,
         "seconds": seconds,
         "trainable_parameters": prepared.trainable,
     }
@@ -195,17 +189,6 @@ def metrics_of(prepared: Prepared, fitted: Fitted, assessed: Assessed, *, second
 def progress(prefix: str, values: Mapping[str, float]) -> None:
     """One line of the job's log, in the form that the metric definitions read."""
     LOG.info("%s", line(prefix, values))
-
-
-def _validation_loss(prepared: Prepared) -> float:
-    configuration = prepared.configuration
-    return completion_loss(
-        prepared.model,
-        prepared.splits["validation"].examples,
-        batch_size=configuration.evaluation.batch_size,
-        padding=prepared.base.tokenizer.pad_token_id,
-        dtype=PRECISIONS[configuration.base_model.precision],
-    )
 
 
 def choose(rows: Sequence[Row], tokenizer: Any, configuration: TrainingConfiguration) -> dict[Split, Selection]:

@@ -35,8 +35,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from train.config import TrainingConfiguration, from_hyperparameters, load
 from train.curve import Curve
 from train.data import Row, read_jsonl, read_snapshot
+from train.device_use import DeviceUse
 from train.evaluations_table import Evaluated, write
 from train.job import Interrupted, InterruptionGuard, JobError, JobFolders, failure_line
+from train.launch import launch, plan
+from train.processes import Processes, is_started, joined
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
@@ -45,6 +48,7 @@ from unitydoor.vending import Lease
 
 LOG = logging.getLogger("train")
 EXIT_INTERRUPTED = 128 + 15  # as a shell reports SIGTERM
+_PIPES_CONTEXT = "DAGSTER_PIPES_CONTEXT"
 _MESSAGE_SECONDS = 3.0
 _PROVENANCE = ("table", "table_version", "merkle_root", "run_id", "code_version")
 _PARAMETERS = ("catalog_host", "secret_id", "evaluations_table", "evaluations_location", *_PROVENANCE)
@@ -92,28 +96,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the job. Exit code 0, 1 after a failure (its line stands in the failure file), 143 after SIGTERM."""
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
     LOG.setLevel(logging.INFO)
-    arguments = _arguments(sys.argv[1:] if argv is None else argv)
+    options = sys.argv[1:] if argv is None else argv
+    arguments = _arguments(options)
     folders = JobFolders.of(os.environ, base=arguments.out)
     guard = InterruptionGuard()
     guard.install()
+    several = is_started(os.environ)
     try:
-        if arguments.configuration:
-            run(_job_by_hand(arguments), folders, guard)
-        else:
-            with _job_of_orchestrator(folders) as job:
-                run(job, folders, guard)
-    except Interrupted as interrupted:
-        LOG.warning("%s", interrupted)
-        return EXIT_INTERRUPTED
+        configuration = _configuration(arguments, folders)
+        if (planned := plan(configuration, os.environ)) is not None:
+            return launch(planned, options, folders)
+        if several and os.environ["RANK"] != "0":
+            LOG.setLevel(logging.WARNING)
+        with joined(os.environ) as processes, _job(arguments, configuration, folders, processes) as job:
+            run(job, folders, guard, processes)
     except Exception as error:
-        folders.write_failure(error)
+        # What other processes leave behind when SIGTERM ends them first is no failure of this one.
+        if isinstance(error, Interrupted) or (several and guard.requested):
+            LOG.warning("%s", failure_line(error))
+            return EXIT_INTERRUPTED
+        (folders.write_first_failure if several else folders.write_failure)(error)
         LOG.exception("failed: %s", failure_line(error))
         return 1
     return 0
 
 
-def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
-    """Train, evaluate, save and report."""
+def run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Processes) -> None:
+    """Train, evaluate, save and report; all processes take part, the main one alone saves and reports."""
     started = time.monotonic()
     # Heavy imports: a refused configuration or credential is said before they are paid for.
     from train import stages
@@ -123,15 +132,22 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
     make_deterministic(configuration.optimization.seed, configuration.compute.threads)
     curve = Curve()
     prepared = stages.prepare(configuration, job.rows, job.model)
-    fitted = stages.fit(prepared, folders, guard, curve.add)
+    with DeviceUse(os.environ) as device_use:
+        fitted = stages.fit(prepared, folders, guard, curve.add, processes)
     assessed = stages.assess(prepared)
     metrics = stages.metrics_of(prepared, fitted, assessed, seconds=time.monotonic() - started)
-    saved = stages.save(prepared, fitted, assessed, metrics=metrics, provenance=job.provenance, folders=folders)
+    weights = stages.adapter_weights(prepared)
+    if not processes.is_main:
+        return
+    saved = stages.save(
+        prepared, fitted, assessed, weights=weights, metrics=metrics, provenance=job.provenance, folders=folders
+    )
     published = job.publish(assessed.figures, saved.adapter, prepared.base.digest)
     job.report(
         {
             **metrics,
             "curve": curve.points(),
+            "device_use": device_use.mean(),
             "evaluation": list(assessed.figures),
             **published.metadata,
             "adapter_sha256": saved.adapter.removeprefix("sha256:"),
@@ -146,21 +162,36 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
 
 
 @contextmanager
-def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
+def _job(
+    arguments: argparse.Namespace, configuration: TrainingConfiguration, folders: JobFolders, processes: Processes
+) -> Iterator[Job]:
+    """The job for this process. The main one reads the rows and tells the others."""
+    if not processes.is_main:
+        rows: Sequence[Row] = processes.from_main(())
+        model = arguments.model or _base_model(folders, configuration)
+        yield Job(configuration, rows, model, _say_nothing)
+    elif arguments.configuration:
+        rows = processes.from_main(read_jsonl(arguments.rows))
+        yield Job(configuration, rows, arguments.model, _say, {"source": str(arguments.rows)})
+    else:
+        with _job_of_orchestrator(configuration, folders) as job:
+            processes.from_main(job.rows)
+            yield job
+
+
+@contextmanager
+def _job_of_orchestrator(configuration: TrainingConfiguration, folders: JobFolders) -> Iterator[Job]:
     """The job that Dagster Pipes describes.
 
     Its rows are read with a credential vended for their table, and are those whose gates have passed.
     """
     import boto3
     from dagster_pipes import (
-        DAGSTER_PIPES_CONTEXT_ENV_VAR,
         PipesS3ContextLoader,
         PipesS3MessageWriter,
         open_dagster_pipes,
     )
 
-    if DAGSTER_PIPES_CONTEXT_ENV_VAR not in os.environ:
-        raise JobError("no parameters: run it from Dagster (DAGSTER_PIPES_CONTEXT), or name --configuration by hand")
     client = boto3.client("s3")
     with open_dagster_pipes(
         context_loader=PipesS3ContextLoader(client=client),
@@ -169,7 +200,6 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
         extras = pipes.extras
         if missing := [name for name in _PARAMETERS if name not in extras]:
             raise JobError(f"the job's parameters (Pipes extras) lack {', '.join(missing)}")
-        configuration = _configuration(folders)
         model = _base_model(folders, configuration)
         door = _door(extras)
         lease = Lease(lambda: door.vend_table(extras["table"], "READ"))
@@ -185,8 +215,12 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
         yield Job(configuration, rows, model, report, provenance, lease.records(), publish)
 
 
-def _configuration(folders: JobFolders) -> TrainingConfiguration:
-    """The configuration in the job's hyperparameters."""
+def _configuration(arguments: argparse.Namespace, folders: JobFolders) -> TrainingConfiguration:
+    """The configuration in the file that is named, or in the job's hyperparameters."""
+    if arguments.configuration:
+        return load(arguments.configuration)
+    if _PIPES_CONTEXT not in os.environ:
+        raise JobError(f"no parameters: run it from Dagster ({_PIPES_CONTEXT}), or name --configuration by hand")
     return from_hyperparameters(folders.hyperparameters(), source="the job's hyperparameters")
 
 
@@ -237,13 +271,13 @@ def _pipes_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _job_by_hand(arguments: argparse.Namespace) -> Job:
-    def report(metadata: Mapping[str, Any], data_version: str) -> None:
-        numbers = {key: value for key, value in metadata.items() if not isinstance(value, Mapping | list)}
-        LOG.info("done: %s", json.dumps({"data_version": data_version, **numbers}))
+def _say(metadata: Mapping[str, Any], data_version: str) -> None:
+    numbers = {key: value for key, value in metadata.items() if not isinstance(value, Mapping | list)}
+    LOG.info("done: %s", json.dumps({"data_version": data_version, **numbers}))
 
-    provenance = {"source": str(arguments.rows)}
-    return Job(load(arguments.configuration), read_jsonl(arguments.rows), arguments.model, report, provenance)
+
+def _say_nothing(metadata: Mapping[str, Any], data_version: str) -> None:
+    """What another process than the main one reports."""
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -24,17 +24,24 @@ from train.files import folder_digest
 from train.inference import Progress, kept_positions, loss_totals, pad_right, token_losses
 from train.job import Interrupted, InterruptionGuard, JobError
 from train.model import PRECISIONS
+from train.processes import Processes, is_sharded
 
 _COMPLETE = "complete.json"
+_FSDP = {"fsdp_version": 2, "reshard_after_forward": True, "state_dict_type": "FULL_STATE_DICT"}
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training came to. `losses` has one number for each step of this process's part of the run."""
+    """What a training came to. `losses` has one number for each step since `resumed_from`.
+
+    `loss_before` and `loss_after` are of the validation split, in nats a token.
+    """
 
     steps: int
     resumed_from: int
     losses: tuple[float, ...]
+    loss_before: float
+    loss_after: float
     seconds: float
     tokens_per_second: float
 
@@ -50,6 +57,7 @@ def train(
     guard: InterruptionGuard,
     progress: Progress,
     log_step: Callable[[int, Mapping[str, float]], None],
+    processes: Processes,
 ) -> TrainingResult:
     """Train the model's adapter in place, from the last whole checkpoint in `checkpoints` if there is one.
 
@@ -59,24 +67,28 @@ def train(
         JobError: a loss or gradient norm is not a finite number.
         Interrupted: SIGTERM came; a checkpoint of the last step was saved.
     """
-    report = _Report(checkpoints, guard, progress, log_step)
-    trainer = _trainer(configuration, model, tokenizer, examples, validation, checkpoints, report)
-    latest = latest_checkpoint(checkpoints)
+    report = _Report(checkpoints, guard, progress, log_step, processes)
+    trainer = _trainer(configuration, model, tokenizer, examples, validation, checkpoints, report, processes)
+    report.validate = trainer.evaluate
+    latest = processes.from_main(latest_checkpoint(checkpoints) if processes.is_main else None)
     guard.deferred = True
     started = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(latest) if latest else None)
     finally:
         guard.deferred = False
-    if guard.requested:
+    if report.stopped:
         raise Interrupted(f"stopped by SIGTERM after step {trainer.state.global_step}; a checkpoint is saved")
     seconds = time.monotonic() - started
+    trainer.evaluate()
     return TrainingResult(
         steps=trainer.state.global_step,
         resumed_from=report.resumed_from,
         losses=tuple(report.losses),
+        loss_before=report.validation[0],
+        loss_after=report.validation[-1],
         seconds=seconds,
-        tokens_per_second=trainer.tokens / seconds,
+        tokens_per_second=sum(processes.gathered(trainer.tokens)) / seconds,
     )
 
 
@@ -128,7 +140,11 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Validation loss over all processes, each token counting the same."""
-        share = self._validation[self.accelerator.process_index :: self.accelerator.num_processes]
+        # Spread weights come together in each forward pass of all processes at once: all take the same batches.
+        alike = is_sharded(self.model)
+        share = self._validation
+        if not alike:
+            share = share[self.accelerator.process_index :: self.accelerator.num_processes]
         totals = loss_totals(
             self.model,
             share,
@@ -136,7 +152,9 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
             padding=self.processing_class.pad_token_id,
             dtype=self._dtype,
         )
-        summed = self.accelerator.reduce(torch.tensor(totals, device=self.accelerator.device), reduction="sum")
+        summed = torch.tensor(totals, device=self.accelerator.device)
+        if not alike:
+            summed = self.accelerator.reduce(summed, reduction="sum")
         metrics = {"eval_loss": float(summed[0] / summed[1])}
         self.log(metrics)
         return metrics
@@ -155,13 +173,18 @@ class _Report(TrainerCallback):  # type: ignore[misc]
         guard: InterruptionGuard,
         progress: Progress,
         log_step: Callable[[int, Mapping[str, float]], None],
+        processes: Processes,
     ) -> None:
         self.losses: list[float] = []
+        self.validation: list[float] = []
+        self.validate: Callable[[], object] = lambda: None
         self.resumed_from = 0
+        self.stopped = False
         self._checkpoints = checkpoints
         self._guard = guard
         self._progress = progress
         self._log_step = log_step
+        self._processes = processes
         self._started = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -169,10 +192,13 @@ class _Report(TrainerCallback):  # type: ignore[misc]
         self._started = time.monotonic()
         for logs in state.log_history:  # what the stopped run has logged before its checkpoint
             if found := _numbers(logs):
-                self._log_step(logs["step"], found)
+                self._take(logs["step"], found)
+        if not self.validation:  # a fresh adapter changes nothing: this is the base model's loss
+            self.validate()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        if self._guard.requested:
+        if self._processes.any(self._guard.requested):
+            self.stopped = True
             control.should_save = True
             control.should_training_stop = True
         return control
@@ -180,14 +206,14 @@ class _Report(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         for name in ("loss", "grad_norm", "eval_loss"):
             if not math.isfinite(logs.get(name, 0.0)):
-                raise JobError(
-                    f"{name} is {logs[name]} at step {state.global_step}: training diverged; lower "
-                    f"optimization.learning_rate, or look for broken rows"
-                )
+                cause = "training diverged; lower optimization.learning_rate, or look for broken rows"
+                if state.global_step == 0:
+                    cause = "the base model's weights are broken"
+                raise JobError(f"{name} is {logs[name]} at step {state.global_step}: {cause}")
         if not (found := _numbers(logs)):
             return
         where = f"step {state.global_step}/{state.max_steps}"
-        self._log_step(state.global_step, found)
+        self._take(state.global_step, found)
         if "loss" in logs:
             self.losses.append(logs["loss"])
             done = state.global_step - self.resumed_from
@@ -196,8 +222,14 @@ class _Report(TrainerCallback):  # type: ignore[misc]
         else:
             self._progress(where, found)
 
+    def _take(self, step: int, found: Mapping[str, float]) -> None:
+        self._log_step(step, found)
+        if "validation_loss" in found:
+            self.validation.append(found["validation_loss"])
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = self._checkpoints / f"checkpoint-{state.global_step}"
+        self._processes.wait()  # each process writes a part of its own: the states of its random numbers
         if state.is_world_process_zero:
             (folder / _COMPLETE).write_text(json.dumps({"digest": folder_digest(folder)}))
 
@@ -222,14 +254,17 @@ def _trainer(
     validation: Sequence[Example],
     checkpoints: Path,
     report: _Report,
+    processes: Processes,
 ) -> _CompletionTrainer:
     optimization = configuration.optimization
     order = training_order(
         [len(example.input_ids) for example in examples],
-        batch_size=optimization.batch_size,
+        batch_size=optimization.batch_size * processes.count,
         epochs=optimization.epochs,
         seed=optimization.seed,
     )
+    precision = configuration.base_model.precision
+    sharded = configuration.distribution.strategy == "fsdp"
     arguments = SFTConfig(
         output_dir=str(checkpoints),
         num_train_epochs=1,  # `order` holds all epochs
@@ -245,7 +280,11 @@ def _trainer(
         optim="adamw_torch",
         gradient_checkpointing=optimization.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
-        bf16=configuration.base_model.precision == "bf16",
+        # FSDP keeps the weights' precision by itself; with autocast accelerate would make them float32.
+        bf16=precision != "fp32" and not sharded,
+        fsdp="full_shard auto_wrap" if sharded else "",
+        fsdp_config=_FSDP if sharded else None,
+        ddp_find_unused_parameters=False,
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=optimization.seed,
@@ -267,7 +306,7 @@ def _trainer(
     trainer = _CompletionTrainer(
         validation=validation,
         batch_size=configuration.evaluation.batch_size,
-        dtype=PRECISIONS[configuration.base_model.precision],
+        dtype=PRECISIONS[precision],
         model=model,
         args=arguments,
         processing_class=tokenizer,
