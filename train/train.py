@@ -40,6 +40,7 @@ from train.evaluations_table import Evaluated, write
 from train.job import Interrupted, InterruptionGuard, JobError, JobFolders, failure_line
 from train.launch import launch, plan
 from train.processes import Processes, is_started, joined
+from train.tracking import FINISHED, MlflowTracker, NoTracker, Results, Server, Tracker, started, watched
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
@@ -90,6 +91,7 @@ class Job:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     credentials: Sequence[Mapping[str, str]] = ()
     publish: Publish = _keep
+    tracker: Tracker = field(default_factory=NoTracker)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,7 +125,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Processes) -> None:
     """Train, evaluate, save and report; all processes take part, the main one alone saves and reports."""
-    started = time.monotonic()
+    with watched(job.tracker):
+        _run(job, folders, guard, processes)
+
+
+def _run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Processes) -> None:
+    began = time.monotonic()
     # Heavy imports: a refused configuration or credential is said before they are paid for.
     from train import stages
     from train.attestation import make_deterministic
@@ -132,10 +139,20 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Proc
     make_deterministic(configuration.optimization.seed, configuration.compute.threads)
     curve = Curve()
     prepared = stages.prepare(configuration, job.rows, job.model)
+    digests = {"base_model_digest": prepared.base.digest, "rows_digest": prepared.content}
+    rows = {split: len(selection.examples) for split, selection in prepared.splits.items()}
+    name = os.environ.get("TRAINING_JOB_NAME", "")
+    about = started(configuration, job.provenance, job=name, rows=rows, digests=digests)
+    job.tracker.start(about, folders.checkpoints / prepared.identity)
+
+    def log_step(step: int, values: Mapping[str, float]) -> None:
+        curve.add(step, values)
+        job.tracker.log_step(step, values)
+
     with DeviceUse(os.environ) as device_use:
-        fitted = stages.fit(prepared, folders, guard, curve.add, processes)
+        fitted = stages.fit(prepared, folders, guard, log_step, processes)
     assessed = stages.assess(prepared)
-    metrics = stages.metrics_of(prepared, fitted, assessed, seconds=time.monotonic() - started)
+    metrics = stages.metrics_of(prepared, fitted, assessed, seconds=time.monotonic() - began)
     weights = stages.adapter_weights(prepared)
     if not processes.is_main:
         return
@@ -143,6 +160,7 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Proc
         prepared, fitted, assessed, weights=weights, metrics=metrics, provenance=job.provenance, folders=folders
     )
     published = job.publish(assessed.figures, saved.adapter, prepared.base.digest)
+    tracked = job.tracker.finish(FINISHED, Results(metrics, assessed.figures, {"adapter_sha256": saved.adapter}))
     job.report(
         {
             **metrics,
@@ -150,9 +168,9 @@ def run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Proc
             "device_use": device_use.mean(),
             "evaluation": list(assessed.figures),
             **published.metadata,
+            **tracked.metadata(),
             "adapter_sha256": saved.adapter.removeprefix("sha256:"),
-            "base_model_digest": prepared.base.digest,
-            "rows_digest": prepared.content,
+            **digests,
             **job.provenance,
             "credentials": [*job.credentials, *published.credentials],
             "environment": saved.environment,
@@ -201,7 +219,8 @@ def _job_of_orchestrator(configuration: TrainingConfiguration, folders: JobFolde
         if missing := [name for name in _PARAMETERS if name not in extras]:
             raise JobError(f"the job's parameters (Pipes extras) lack {', '.join(missing)}")
         model = _base_model(folders, configuration)
-        door = _door(extras)
+        link, credentials = _signed_in(extras)
+        door = Catalog(link.host, credentials, transport=link)
         lease = Lease(lambda: door.vend_table(extras["table"], "READ"))
         version, root = int(extras["table_version"]), str(extras["merkle_root"])
         rows = read_snapshot(lease.grant().url, version, lambda: lease.grant().storage_options(), root=root)
@@ -212,7 +231,8 @@ def _job_of_orchestrator(configuration: TrainingConfiguration, folders: JobFolde
 
         provenance = {key: extras[key] for key in _PROVENANCE}
         publish = _into_table(door, extras, configuration)
-        yield Job(configuration, rows, model, report, provenance, lease.records(), publish)
+        tracker = _tracker(extras, link.host, credentials)
+        yield Job(configuration, rows, model, report, provenance, lease.records(), publish, tracker)
 
 
 def _configuration(arguments: argparse.Namespace, folders: JobFolders) -> TrainingConfiguration:
@@ -233,12 +253,18 @@ def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Pa
     return from_hub(configuration.base_model)
 
 
-def _door(extras: Mapping[str, Any]) -> Catalog:
-    """The catalog, entered as the principal whose secret the parameters name."""
+def _signed_in(extras: Mapping[str, Any]) -> tuple[Transport, ClientCredentials]:
+    """The way to the workspace, and the principal whose secret the parameters name."""
     principal = load_principal(extras["secret_id"])
-    host = extras["catalog_host"]
-    link = Transport(host, run_id=str(extras["run_id"]))
-    return Catalog(host, ClientCredentials(host, principal, transport=link), transport=link)
+    link = Transport(extras["catalog_host"], run_id=str(extras["run_id"]))
+    return link, ClientCredentials(link.host, principal, transport=link)
+
+
+def _tracker(extras: Mapping[str, Any], workspace: str, credentials: ClientCredentials) -> Tracker:
+    """The tracking server that the parameters name, if any."""
+    if not extras.get("tracking"):
+        return NoTracker()
+    return MlflowTracker(Server.named(extras["tracking"], workspace, credentials.token))
 
 
 def _into_table(door: Catalog, extras: Mapping[str, Any], configuration: TrainingConfiguration) -> Publish:
