@@ -17,7 +17,7 @@ _WORD = re.compile(r"[^\W\d_][\w&'\u2019-]*(?:\.\w+)*")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
 _END = re.compile(r"[.!?][\"'\u201d\u2019)]*\s+(?=[\"'\u201c\u2018(]*[A-Z0-9])|\n+")
 _ABBREVIATIONS = frozenset({"inc", "corp", "co", "ltd", "no", "mr", "mrs", "ms", "dr", "st", "u.s", "u.k", "vs"})
-_JOINTS = frozenset({"of", "and", "the", "for"})
+_JOINTS = frozenset({"of", "the"})
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def sentences(text: str) -> list[str]:
 
 
 def entities(text: str) -> list[str]:
-    """Named entities, in their order: runs of words with a capital, also where "of", "and", "the" or "for" join them.
+    """Named entities, in their order: runs of words with a capital, also where "of" or "of the" joins them.
 
     The first word of a sentence counts only with two capitals (IBM), and so does every word of a sentence that is
     written as a title, most of its longer words capitalised. Common words that are capitalised in the midst of a
@@ -75,21 +75,21 @@ def entities(text: str) -> list[str]:
 
 
 def _entities(sentence: str) -> list[str]:
-    words = [
-        (match.start(), match.end(), re.sub(r"['\u2019]s$", "", match.group())) for match in _WORD.finditer(sentence)
-    ]
-    title = _is_title([word for _, _, word in words])
+    # A possessive ends its run: the name ends before the s, so that what follows is not next to it.
+    words = [(match.start(), re.sub(r"['\u2019]s$", "", match.group())) for match in _WORD.finditer(sentence)]
+    title = _is_title([word for _, word in words])
     runs: list[list[str]] = []
     joint: list[str] = []
     end = None  # of the run that may still go on
-    for number, (start, stop, word) in enumerate(words):
+    for number, (start, word) in enumerate(words):
+        stop = start + len(word)
         if _is_name(word, strict=title or number == 0):
             if end is not None and not sentence[end:start].strip():
                 runs[-1].extend([*joint, word])
             else:
                 runs.append([word])
             joint, end = [], stop
-        elif end is not None and word in _JOINTS and not sentence[end:start].strip():
+        elif end is not None and word in _JOINTS and (joint or word == "of") and not sentence[end:start].strip():
             joint, end = [*joint, word], stop
         else:
             joint, end = [], None
