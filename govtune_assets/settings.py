@@ -99,6 +99,17 @@ class Settings(BaseSettings):
         PRICES, description="Price file of SageMaker instances; copy the shipped one and put in your own prices."
     )
 
+    tracking_uri: str = Field(
+        "",
+        description="Where trainings are recorded as MLflow runs: `databricks` for the workspace's own tracking "
+        "server, the http(s) address of another one, or empty for nowhere.",
+    )
+    tracking_folder: str = Field(
+        "/Shared",
+        description="Workspace folder of the experiments, where the trainer may make and edit them; used with "
+        "GOVTUNE_TRACKING_URI=databricks only.",
+    )
+
     audit_trail: str = Field(
         "",
         description="S3 folder of the trail that logs data events of the lake: s3://BUCKET/AWSLogs/ACCOUNT/CloudTrail.",
@@ -191,6 +202,22 @@ class Settings(BaseSettings):
     def _bucket_name(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
             raise ValueError(f"{value!r} is not an S3 bucket name")
+        return value
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _tracking_address(cls, value: str) -> str:
+        # Others than the workspace are given no secret, but a job's numbers still go nowhere in the clear.
+        local = re.fullmatch(r"http://(127\.0\.0\.1|localhost)(:\d+)?/?", value)
+        if value not in {"", "databricks"} and not local and not re.fullmatch(r"https://[\w.:-]+(/[\w./-]*)?", value):
+            raise ValueError(f"{value!r} is neither `databricks` nor an https address (http on loopback only)")
+        return value.rstrip("/")
+
+    @field_validator("tracking_folder")
+    @classmethod
+    def _workspace_folder(cls, value: str) -> str:
+        if not re.fullmatch(r"(/[^/\x00-\x1f]+)+/?", value):
+            raise ValueError(f"{value!r} is no workspace folder such as /Shared")
         return value
 
     @field_validator("catalog")

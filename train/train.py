@@ -140,7 +140,7 @@ def _run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Pro
     curve = Curve()
     prepared = stages.prepare(configuration, job.rows, job.model)
     digests = {"base_model_digest": prepared.base.digest, "rows_digest": prepared.content}
-    rows = {split: len(selection.examples) for split, selection in prepared.splits.items()}
+    rows: dict[str, int] = {split: len(selection.examples) for split, selection in prepared.splits.items()}
     name = os.environ.get("TRAINING_JOB_NAME", "")
     about = started(configuration, job.provenance, job=name, rows=rows, digests=digests)
     job.tracker.start(about, folders.checkpoints / prepared.identity)

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from govtune_assets import evaluations, gates, lineage, markdown, model_report, payloads, provenance
+from govtune_assets import evaluations, gates, lineage, markdown, model_report, payloads, provenance, tracking
 from govtune_assets.access.preflight import require_access
 from govtune_assets.assets.common import (
     OWNERS,
@@ -105,6 +105,7 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
             "configuration": configuration.as_parameters(),
             "run_id": context.run.run_id,
             "code_version": code_version,
+            "tracking": tracking.parameters(settings, configuration),
         }
         completed = sagemaker.train(context, settings, configuration, extras)
         report, version = job_report(completed)
@@ -118,6 +119,7 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
                     str(provenance.plain(completed.metadata["model_artifact"]))
                 ),
                 **model_report.training_tables(report, figures),
+                **tracking.metadata(report),
                 "Access": access_table(as_list(report["credentials"])),
                 "snapshot_version": snapshot.data_version,
                 "snapshot_run": snapshot.run_id,
