@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _CAPITALS = 2  # that make a word a name wherever it stands
-_LONGER_WORD = 4  # letters of a word that a title capitalises
-_TITLE_SHARE = 0.6
+_TITLE_WORDS = 3  # with a capital, after the first, that a title has at least
+_TITLE_SHARE = 0.4
 _WORD = re.compile(r"[^\W\d_][\w&'\u2019-]*(?:\.\w+)*")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
 _END = re.compile(r"[.!?][\"'\u201d\u2019)]*\s+(?=[\"'\u201c\u2018(]*[A-Z0-9])|\n+")
@@ -67,8 +67,8 @@ def sentences(text: str) -> list[str]:
 def entities(text: str) -> list[str]:
     """Named entities, in their order: runs of words with a capital, also where "of" or "of the" joins them.
 
-    The first word of a sentence counts only with two capitals (IBM), and so does every word of a sentence that is
-    written as a title, most of its longer words capitalised. Common words that are capitalised in the midst of a
+    The first word of a sentence counts only with two capitals (IBM), and so does every word of a sentence that looks
+    like a title, since three words and two fifths have a capital. Common words that are capitalised in the midst of a
     sentence count too; names in lower case, and names that begin a sentence with one capital, do not.
     """
     return [entity for sentence in sentences(text) for entity in _entities(sentence)]
@@ -102,8 +102,8 @@ def _is_name(word: str, *, strict: bool) -> bool:
 
 
 def _is_title(words: list[str]) -> bool:
-    longer = [word for word in words[1:] if len(word) >= _LONGER_WORD]
-    return len(longer) > 1 and sum(word[0].isupper() for word in longer) >= _TITLE_SHARE * len(longer)
+    capitalised = sum(word[0].isupper() for word in words[1:])
+    return capitalised >= _TITLE_WORDS and capitalised >= _TITLE_SHARE * len(words[1:])
 
 
 def faithful_entities(text: str, source: str) -> tuple[int, int]:
