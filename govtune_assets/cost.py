@@ -37,7 +37,7 @@ class Price(BaseModel):
     usd_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     row: str = ""
     """Usage type in the price list."""
-    on: dt.date
+    date: dt.date
     """Day of the list, or on which it was read."""
 
 
@@ -71,7 +71,7 @@ class Prices:
                 "GOVTUNE_PRICES"
             )
         return (
-            f"{price.usd_per_hour:g} USD an hour for {instance_type} in {self.region} on {price.on} "
+            f"{price.usd_per_hour:g} USD an hour for {instance_type} in {self.region} on {price.date} "
             f"({self.table.source}{f', row {price.row}' if price.row else ''})"
         )
 
@@ -116,9 +116,12 @@ class Measured:
             return None
         try:
             speed, trained, ran, billed, rows, steps = (float(metadata[name]) for name in names)
+            resumed_from = float(metadata.get("resumed_from") or 0)
         except (KeyError, TypeError, ValueError):
             return None
-        passed = min(rows * configuration.optimization.epochs, steps * _rows_per_step(configuration))
+        per_step = _rows_per_step(configuration)
+        # What an earlier job had trained on already is not in this one's seconds.
+        passed = min(rows * configuration.optimization.epochs, steps * per_step) - resumed_from * per_step
         if min(speed, trained, ran, billed, passed) <= 0:
             return None
         return cls(speed, max(ran - trained, 0.0), speed * trained / passed, min(billed / ran, 1.0))
@@ -224,4 +227,5 @@ def _usd(instances: int, seconds: float, price: Price) -> float:
 
 def _rows_per_step(configuration: TrainingConfiguration) -> int:
     options = configuration.optimization
-    return options.batch_size * options.gradient_accumulation * configuration.compute.instance_count
+    processes = configuration.compute.instance_count * configuration.processes
+    return processes * options.batch_size * options.gradient_accumulation
