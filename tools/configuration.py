@@ -97,7 +97,7 @@ def _thresholds(kind: type[DataThresholds | ModelThresholds]) -> list[str]:
 
 
 def _default(value: object) -> str:
-    if value is PydanticUndefined or value in ("", (), {}):
+    if value is PydanticUndefined or value in ("", (), {}, None):
         return ""
     if isinstance(value, DataThresholds | ModelThresholds):
         return "see below"
