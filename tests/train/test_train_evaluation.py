@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train.data import encode, parse_row
 from train.files import folder_digest
-from train.inference import IGNORED, completion_loss, generate, pad_right
+from train.inference import (
+    IGNORED,
+    Asked,
+    choice_likelihoods,
+    completion_loss,
+    generate,
+    likelihoods,
+    pad_right,
+)
 from train.job import InterruptionGuard, JobError
 from train.model import dequantized
 from train.trainer import _Report
@@ -86,3 +95,30 @@ def test_a_folder_digest_is_that_of_sha256sum(tmp_path: Path) -> None:
     # (cd folder; sha256sum a b/two) | sha256sum
     assert folder_digest(tmp_path) == "sha256:502232e28733f9d8dd3c03ca42993dd6f1ce99f72ee1409ebbff945880690130"
     assert folder_digest(tmp_path, without=["b/two"]) != folder_digest(tmp_path)
+
+
+def test_choices_after_one_prompt_are_as_likely_as_when_each_is_asked_alone(loaded) -> None:
+    model, tokenizer, examples = loaded
+    options = {
+        "padding": tokenizer.pad_token_id,
+        "dtype": torch.float32,
+        "progress": lambda text, values: None,
+    }
+    answers = ("yes", "Problems with litigation could harm our reputation.", "no")
+    asked, alone = [], []
+    for number, example in enumerate(examples):
+        wanted = answers if number % 2 else answers[:2]
+        encoded = [encode(replace(example.row, completion=text), tokenizer) for text in wanted]
+        asked.append(Asked(example.prompt_ids, tuple(one.input_ids[one.prompt_length :] for one in encoded)))
+        alone.append(likelihoods(model, encoded, batch_size=1, **options))
+    found = choice_likelihoods(model, asked, batch_size=6, **options)
+    assert [len(row) for row in found] == [len(row) for row in alone]
+    for row, expected in zip(found, alone, strict=True):
+        for one, other in zip(row, expected, strict=True):
+            assert one.tokens == other.tokens
+            assert one.total == pytest.approx(other.total, rel=1e-4)
+    together = likelihoods(model, examples, batch_size=4, **options)
+    total = completion_loss(model, examples, batch_size=4, padding=tokenizer.pad_token_id, dtype=torch.float32) * sum(
+        one.tokens for one in together
+    )
+    assert -sum(one.total for one in together) == pytest.approx(total, rel=1e-5)
