@@ -17,6 +17,7 @@ import torch
 
 from train.data import Example
 from train.job import JobError
+from train.processes import spread
 
 IGNORED = -100  # torch's cross entropy leaves out targets of this value
 
@@ -73,6 +74,7 @@ def loss_totals(
     return total, tokens
 
 
+@spread
 def likelihoods(
     model: Any,
     examples: Sequence[Example],
@@ -98,6 +100,7 @@ def likelihoods(
     return [likelihood for likelihood in found if likelihood is not None]
 
 
+@spread
 def choice_likelihoods(
     model: Any,
     asked: Sequence[Asked],
@@ -158,6 +161,7 @@ def _choices(model: Any, batch: Sequence[Asked], padding: int) -> list[list[Like
     ]
 
 
+@spread
 def generate(
     model: Any,
     tokenizer: Any,

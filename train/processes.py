@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from train.job import JobError
-
-if TYPE_CHECKING:
-    import torch
 
 _PATIENCE = datetime.timedelta(hours=1)
 """How long a process waits in a collective: the main one may fetch weights or write a table meanwhile."""
 
 Value = TypeVar("Value")
+Arguments = ParamSpec("Arguments")
 
 
 def is_started(environment: Mapping[str, str]) -> bool:
@@ -108,28 +106,32 @@ def joined(environment: Mapping[str, str]) -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def spread(work: Callable[..., list[Value]]) -> Callable[..., list[Value]]:
-    """Make a function of a model and a list of items share the items among the processes of a `ddp` training.
+def spread(work: Callable[Arguments, list[Value]]) -> Callable[Arguments, list[Value]]:
+    """Let the processes of a `ddp` training share what a function does with a list of items.
 
-    The function returns one value for each item; so does the shared one, in every process. Where the weights
-    themselves are spread (fsdp), each forward pass takes all processes, and all of them do all of the work.
+    The function takes the model first and the items last of its positional arguments, and returns one value for each
+    item; so does the shared one, in every process. Where the weights themselves are spread (`fsdp`), each forward pass
+    takes all processes, and all of them do all of the work.
     """
 
     @functools.wraps(work)
-    def shared(model: Any, items: Sequence[Any], *arguments: Any, **options: Any) -> list[Value]:
+    def shared(*arguments: Arguments.args, **options: Arguments.kwargs) -> list[Value]:
         import torch.distributed as dist
 
+        model: Any = arguments[0]
+        items: Any = arguments[-1]
         if not dist.is_initialized() or is_sharded(model):
-            return work(model, items, *arguments, **options)
+            return work(*arguments, **options)
         rank, count = dist.get_rank(), dist.get_world_size()
+        mine: Any = (*arguments[:-1], items[rank::count])
         parts: list[Any] = [None] * count
-        dist.all_gather_object(parts, work(model, items[rank::count], *arguments, **options))
+        dist.all_gather_object(parts, work(*mine, **options))
         return [parts[place % count][place // count] for place in range(len(items))]
 
     return shared
 
 
-def is_sharded(model: torch.nn.Module) -> bool:
+def is_sharded(model: Any) -> bool:
     """Whether the model's weights are spread over processes (FSDP)."""
     from torch.distributed.tensor import DTensor
 
