@@ -181,6 +181,7 @@ def metrics_of(prepared: Prepared, fitted: TrainingResult, assessed: Assessed, *
         "resumed_from": fitted.resumed_from,
         "tokens_per_second": fitted.tokens_per_second,
         "train_seconds": fitted.seconds,
+        "train_cpu_seconds": fitted.cpu_seconds,
         "seconds": seconds,
         "trainable_parameters": prepared.trainable,
     }

@@ -43,6 +43,7 @@ class TrainingResult:
     loss_before: float
     loss_after: float
     seconds: float
+    cpu_seconds: float
     tokens_per_second: float
 
 
@@ -72,14 +73,14 @@ def train(
     report.validate = trainer.evaluate
     latest = processes.from_main(latest_checkpoint(checkpoints) if processes.is_main else None)
     guard.deferred = True
-    started = time.monotonic()
+    started, worked = time.monotonic(), time.process_time()
     try:
         trainer.train(resume_from_checkpoint=str(latest) if latest else None)
     finally:
         guard.deferred = False
     if report.stopped:
         raise Interrupted(f"stopped by SIGTERM after step {trainer.state.global_step}; a checkpoint is saved")
-    seconds = time.monotonic() - started
+    seconds, cpu_seconds = time.monotonic() - started, time.process_time() - worked
     trainer.evaluate()
     return TrainingResult(
         steps=trainer.state.global_step,
@@ -88,6 +89,7 @@ def train(
         loss_before=report.validation[0],
         loss_after=report.validation[-1],
         seconds=seconds,
+        cpu_seconds=sum(processes.gathered(cpu_seconds)),
         tokens_per_second=sum(processes.gathered(trainer.tokens)) / seconds,
     )
 
