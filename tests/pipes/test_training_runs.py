@@ -42,7 +42,7 @@ def settings(training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         security_groups=("sg-1",),
         training_image="training:latest",
         prices=table,
-        poll_seconds=0.2,
+        poll_seconds=0.4,
     )
 
 

@@ -229,7 +229,7 @@ class Training:
     def pipes(self, client: Any, **more: Any) -> PipesSageMakerClient:
         """The client under test."""
         return PipesSageMakerClient(
-            bucket=self.bucket, prefix=PREFIX, client=client, s3=self.s3, logs=self.logs, poll_interval=0.2, **more
+            bucket=self.bucket, prefix=PREFIX, client=client, s3=self.s3, logs=self.logs, poll_interval=0.4, **more
         )
 
     def jobs(self) -> set[str]:
