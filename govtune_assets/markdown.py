@@ -113,7 +113,7 @@ def interval_bars(title: str, rows: Mapping[str, tuple[float, float | None, floa
     return _image(title, drawing, _LABELS + _BARS + 2, _ROW * len(rows))
 
 
-def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], most: int = 30) -> str:
+def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], most: int = 26) -> str:
     """A chart as an image: a line through the points (x, y) of each series, at most `most` of them, evenly taken.
 
     The least and the greatest y stand at the left, the greatest x under the right end.

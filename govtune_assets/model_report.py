@@ -72,7 +72,8 @@ def charts(figures: Sequence[Figure]) -> dict[str, Any]:
 
 def all_figures(figures: Sequence[Figure]) -> str:
     """Every figure of a system by itself: a row for each split, task and metric, a column for each system."""
-    names = list(dict.fromkeys((figure.split, figure.task, figure.metric) for figure in figures if not figure.against))
+    own = [figure for figure in figures if figure.against is None and figure.value is not None]
+    names = list(dict.fromkeys((figure.split, figure.task, figure.metric) for figure in own))
     present = [system for system in SYSTEMS if any(figure.system == system for figure in figures)]
     rows: list[list[markdown.Cell]] = []
     for split, task, metric in names:

@@ -85,7 +85,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Written:
-    """The table's Delta version with the rows, their number, and the credential that they were written with."""
+    """A Delta version of the table that holds the rows, their number, and the credential that they were written with."""
 
     version: int
     rows: int
@@ -136,7 +136,9 @@ def as_rows(figures: Sequence[Mapping[str, Any]], of: Evaluated) -> pa.Table:
 
 
 def commit(url: str, rows: pa.Table, of: Evaluated, storage_options: Mapping[str, str]) -> int:
-    """Replace the rows of this job or run in the Delta table at `url` by `rows`; return the commit's version.
+    """Replace the rows of this job or run in the Delta table at `url` by `rows`; return a version that holds them.
+
+    It is the commit's own, or a later one where another job has written meanwhile.
 
     Raises:
         JobError: other writers were faster each time.
@@ -166,8 +168,7 @@ def commit(url: str, rows: pa.Table, of: Evaluated, storage_options: Mapping[str
         )
 
     _patiently(replace, url)
-    commits = DeltaTable(url, storage_options=options).history()
-    return next(int(entry["version"]) for entry in commits if entry.get("training_job") == of.training_job)
+    return int(DeltaTable(url, storage_options=options).version())
 
 
 def arrow_schema() -> pa.Schema:

@@ -1,6 +1,7 @@
 """Real trainings of a tiny model by hand: one that learns, one on shuffled completions, one with a bad learning rate.
 
-Run in the training environment, `python trainings.py FOLDER`: writes FOLDER/<name>.json, the report of each training.
+Run in the training environment, `python trainings.py FOLDER`: writes FOLDER/<name>.json, the report of each training,
+and FOLDER/<name>-configuration/tiny.yaml.
 The base model is made on the spot. It was taught all headings, but not which of them belongs to which text: that is
 what a training adds, and what it cannot add where the completions are shuffled.
 """
@@ -137,12 +138,14 @@ def main(folder: Path) -> int:
             text = json.dumps({**metadata, "data_version": data_version})
             (folder / f"{name}.json").write_text(text)
 
-        (folder / "tiny.yaml").write_text(yaml.safe_dump(configuration_of(optimization)))
+        file = folder / f"{name}-configuration" / "tiny.yaml"
+        file.parent.mkdir()
+        file.write_text(yaml.safe_dump(configuration_of(optimization)))
         rows = "".join(f"{json.dumps(row)}\n" for row in make_rows(150, shuffled=shuffled))
         (folder / "rows.jsonl").write_text(rows)
         # What the orchestrator is told, with all lists: by hand a job logs its numbers only.
         train._say = report
-        named = {"--configuration": "tiny.yaml", "--rows": "rows.jsonl", "--model": "model", "--out": name}
+        named = {"--configuration": file, "--rows": "rows.jsonl", "--model": "model", "--out": name}
         if train.main([word for option, path in named.items() for word in (option, str(folder / path))]):
             return 1
     return 0
