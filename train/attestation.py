@@ -28,6 +28,7 @@ LIBRARIES = (
     "evaluate",
     "rouge-score",
     "sacrebleu",
+    "scikit-learn",
     "deltalake",
 )
 
