@@ -85,7 +85,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Written:
-    """A Delta version of the table that holds the rows, their number, and the credential that they were written with."""
+    """A Delta version of the table that holds the rows, their number, and the credential that wrote them."""
 
     version: int
     rows: int
