@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,6 +100,9 @@ def joined(environment: Mapping[str, str]) -> Iterator[Processes]:
             )
         torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl"
+    else:
+        # accelerate 1.12 calls a process's CPU "cpu:0" else, to which torch cannot load a checkpoint's tensors.
+        os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     dist.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Processes(int(environment["RANK"]), int(environment["WORLD_SIZE"]), local)
