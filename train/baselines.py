@@ -82,28 +82,30 @@ class TfidfLogistic:
         return _logs(list(self._model.classes_), self._model.predict_proba(self._vectorizer.transform(bodies)), labels)
 
 
-def hard_negatives(heading: str, others: Sequence[str], nearness: Sequence[float]) -> list[str] | None:
-    """The NEGATIVES nearest of the other headings, none of which says the same as the true one or as each other.
+class Headings:
+    """Different headings, and which of them are near to one."""
 
-    None where there are not so many.
-    """
-    order = sorted(range(len(others)), key=lambda place: (-nearness[place], others[place]))
-    taken: list[str] = []
-    known = [frozenset(plain(heading).split())]
-    for place in order:
-        words = frozenset(plain(others[place]).split())
-        if words and all(_jaccard(words, one) < NEAR_DUPLICATE for one in known):
-            taken.append(others[place])
-            known.append(words)
-        if len(taken) == NEGATIVES:
-            return taken
-    return None
+    def __init__(self, headings: Sequence[str]) -> None:
+        self._headings = sorted(set(headings))
+        self._place = {heading: number for number, heading in enumerate(self._headings)}
+        self._words = [frozenset(plain(heading).split()) for heading in self._headings]
+        self._vectors: Any = _vectorizer().fit_transform(self._headings) if self._headings else None
 
+    def hard_negatives(self, heading: str) -> list[str] | None:
+        """The NEGATIVES nearest to one of the headings, by the cosine of TF-IDF, nearest first.
 
-def heading_nearness(headings: Sequence[str]) -> NDArray[np.float64]:
-    """Cosine of TF-IDF of each heading with each, shape (headings, headings)."""
-    vectors = _vectorizer().fit_transform(headings)
-    return np.asarray((vectors @ vectors.T).toarray())
+        None of them says the same as the heading or as another of them. None where there are not so many.
+        """
+        own = self._place[heading]
+        nearness = np.asarray((self._vectors[own] @ self._vectors.T).toarray())[0]
+        taken: list[int] = []
+        for place in np.argsort(-nearness, kind="stable").tolist():
+            others = [self._words[own], *(self._words[one] for one in taken)]
+            if self._words[place] and all(_jaccard(self._words[place], one) < NEAR_DUPLICATE for one in others):
+                taken.append(place)
+            if len(taken) == NEGATIVES:
+                return [self._headings[one] for one in taken]
+        return None
 
 
 def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:

@@ -12,6 +12,7 @@ the job's artifacts are read, and registered, by roles that have no rights on th
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -151,18 +152,13 @@ def _headings_to_rank(examples: Sequence[Example], limit: int) -> list[Sequence[
 
     Negatives are headings of evaluated rows alone: the model has seen those of training, and would know them again.
     """
-    headings = [example.row.completion for example in examples]
-    different = sorted(set(headings))
-    place = {heading: number for number, heading in enumerate(different)}
-    nearness = baselines.heading_nearness(different) if len(different) > 1 else np.zeros((1, 1))
-    counted: dict[str, int] = {}
+    known = baselines.Headings([example.row.completion for example in examples])
+    counted: Counter[str] = Counter()
     found: list[Sequence[str] | None] = []
-    for example, heading in zip(examples, headings, strict=True):
-        split = example.row.split
-        near = nearness[place[heading]].tolist()
-        negatives = baselines.hard_negatives(heading, different, near) if counted.get(split, 0) < limit else None
-        if negatives is not None:
-            counted[split] = counted.get(split, 0) + 1
+    for example in examples:
+        heading, split = example.row.completion, example.row.split
+        negatives = known.hard_negatives(heading) if counted[split] < limit else None
+        counted[split] += negatives is not None
         found.append(None if negatives is None else [heading, *negatives])
     return found
 

@@ -142,11 +142,11 @@ def test_hard_negatives_are_near_and_say_something_else() -> None:
     near = [f"Storms may close our plant in region {word}" for word in ("a", "b")]
     others = [f"Topic {number} is of word{number} and other{number}" for number in range(12)]
     headings = ["Storms may close our plants in any region", *near, *others]
-    found = baselines.hard_negatives(headings[0], headings, baselines.heading_nearness(headings)[0].tolist())
+    found = baselines.Headings([*headings, *headings]).hard_negatives(headings[0])
     assert found is not None
     assert len(found) == baselines.NEGATIVES
     assert not set(found) & set(headings[:3])
-    assert baselines.hard_negatives(headings[0], others[:9], [0.0] * 9) is None
+    assert baselines.Headings([headings[0], *others[:9]]).hard_negatives(headings[0]) is None
 
 
 def test_baselines_learn_from_training_alone() -> None:
