@@ -29,6 +29,7 @@ import yaml
 
 from train.config import TrainingConfiguration
 from train.job import Interrupted
+from train.metrics import METRIC_NAMES
 from unitydoor.transport import LOOPBACK_HOSTS, CatalogError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ _CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
 }
+_KIND = ("mlflow.experimentKind", "custom_model_development")  # or its pages take it for one of chats
 _RETRIED_STATUS = frozenset({401, 408, 429})
 _CLIENT_ERRORS = range(400, 500)
 
@@ -195,7 +197,7 @@ class MlflowTracker:
             return
         now = time.time_ns() // 1_000_000
         with self._changed:
-            self._pending += [(key, value, now, step) for key, value in values.items() if math.isfinite(value)]
+            self._pending += [(_curve(key), value, now, step) for key, value in values.items() if math.isfinite(value)]
 
     def finish(self, status: str, results: Results | None = None) -> Tracked:
         """Send what is left and close the run, waiting for the server a bounded time."""
@@ -357,13 +359,14 @@ class _Client:
         return self._store.create_run(self._experiment(), "", now, tags, started.name)
 
     def _experiment(self) -> str:
+        from mlflow.entities import ExperimentTag
         from mlflow.exceptions import MlflowException
 
         name = self._server.experiment
         found = self._store.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self._store.create_experiment(name))
+                return str(self._store.create_experiment(name, tags=[ExperimentTag(*_KIND)]))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":  # else another job was faster
                     raise
@@ -464,6 +467,11 @@ def flattened(configuration: Mapping[str, Any], prefix: str = "") -> dict[str, s
     return flat
 
 
+def _curve(key: str) -> str:
+    """A curve's name: CloudWatch's with a slash, by which MLflow's pages group charts, these before all others."""
+    return METRIC_NAMES.get(key, key).replace(":", "/")
+
+
 def _dataset(of: Dataset) -> Any:
     """MLflow's entity. Its digest is cut to what MLflow keeps; the whole one stands in its source and profile."""
     from mlflow.entities import Dataset as Entity
@@ -475,15 +483,15 @@ def _dataset(of: Dataset) -> Any:
 
 
 def _final_metrics(results: Results) -> list[Metric]:
-    """The plain metrics, and each figure of the evaluation as split/task/metric/system; differences as a-b."""
+    """The plain metrics, and each figure of the evaluation as split.task.metric.system; differences as a-b."""
     from mlflow.entities import Metric
 
     named = {key: float(value) for key, value in results.metrics.items()}
     for figure in results.figures:
         system = "-".join(str(name) for name in (figure["system"], figure["against"]) if name)
         if figure["value"] is not None:
-            key = "/".join(str(figure[part]) for part in ("split", "task", "metric"))
-            named[f"{key}/{system}"] = float(figure["value"])
+            key = ".".join(str(figure[part]) for part in ("split", "task", "metric"))
+            named[f"{key}.{system}"] = float(figure["value"])
     now = time.time_ns() // 1_000_000
     return [Metric(key, value, now, 0) for key, value in named.items() if math.isfinite(value)]
 

@@ -45,7 +45,9 @@ WRITES = frozenset(
 """What a training job writes, below /api/2.0/mlflow/."""
 API = "/api/2.0/mlflow/"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
-SHOWN_ARTIFACTS = ("/api/2.0/mlflow-artifacts/artifacts", "/ajax-api/2.0/mlflow-artifacts/artifacts")
+_ROOTS = ("/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts")
+SHOWN_ARTIFACTS = tuple(f"{root}/{kind}" for root in _ROOTS for kind in ("artifacts", "presigned"))
+"""Artifacts themselves, and addresses in S3, signed by the server, from which clients load them."""
 ME = "/api/2.0/preview/scim/v2/Me"
 REMEMBER_SECONDS = 60.0
 TIMEOUT_SECONDS = 10.0
