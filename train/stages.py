@@ -23,7 +23,7 @@ from train.data import SPLITS, TEST_SPLITS, Row, Selection, Split, rows_digest, 
 from train.evaluation import evaluate_splits, labels_of
 from train.job import InterruptionGuard, JobError, JobFolders
 from train.metrics import line
-from train.model import BaseModel, adapter_state, attach_adapter, load_base, save_adapter
+from train.model import BaseModel, adapter_state, attach_adapter, checked_digest, load_base, save_adapter
 from train.processes import Processes
 from train.trainer import TrainingResult, train
 
@@ -75,13 +75,17 @@ class Saved:
     environment: Mapping[str, Any]
 
 
-def prepare(configuration: TrainingConfiguration, rows: Sequence[Row], folder: Path) -> Prepared:
+def prepare(configuration: TrainingConfiguration, rows: Sequence[Row], folder: Path, processes: Processes) -> Prepared:
     """Load the base model, put the adapter on it, choose the rows and turn them into tokens.
 
     Raises:
         JobError: model, rows and configuration do not fit each other.
     """
-    base = load_base(folder, configuration.base_model)
+    # One process reads large weights for their digest; the others take its word.
+    wanted = configuration.base_model
+    digest = processes.from_main(checked_digest(folder, wanted) if processes.is_main else "")
+    base = load_base(folder, wanted, digest=digest)
+    _require_room(base, configuration)
     model = attach_adapter(base, configuration.lora)
     splits = choose(rows, base.tokenizer, configuration)
     _require_headlines(splits[TEST_SPLITS[0]])
@@ -216,6 +220,24 @@ def _select(rows: Sequence[Row], split: Split, tokenizer: Any, configuration: Tr
         selection.considered,
     )
     return selection
+
+
+def _require_room(base: BaseModel, configuration: TrainingConfiguration) -> None:
+    """Raise JobError where the model cannot tell the positions of a row of data.max_length tokens apart."""
+    text, longest = base.model.config.get_text_config(), configuration.data.max_length
+    if longest > text.max_position_embeddings:
+        raise JobError(
+            f"data.max_length is {longest}, {configuration.base_model.name} has {text.max_position_embeddings} "
+            "positions: lower it"
+        )
+    # Ministral 3 scales queries by their position in the row, which packing does not begin anew with each example.
+    rope = getattr(text, "rope_parameters", None) or {}
+    steady = rope.get("original_max_position_embeddings", longest)
+    if configuration.data.packing and "llama_4_scaling_beta" in rope and longest > steady:
+        raise JobError(
+            f"data.packing with data.max_length {longest} would change what {configuration.base_model.name} sees "
+            f"beyond position {steady}: lower data.max_length to it, or turn data.packing off"
+        )
 
 
 def _require_headlines(test: Selection) -> None:

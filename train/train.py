@@ -138,7 +138,7 @@ def _run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Pro
     configuration = job.configuration
     make_deterministic(configuration.optimization.seed, configuration.compute.threads)
     curve = Curve()
-    prepared = stages.prepare(configuration, job.rows, job.model)
+    prepared = stages.prepare(configuration, job.rows, job.model, processes)
     digests = {"base_model_digest": prepared.base.digest, "rows_digest": prepared.content}
     rows: dict[str, int] = {split: len(selection.examples) for split, selection in prepared.splits.items()}
     name = os.environ.get("TRAINING_JOB_NAME", "")
@@ -248,7 +248,7 @@ def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Pa
     """The channel `model`; without it the hub, where the job's environment allows it (HF_HUB_OFFLINE=0)."""
     if folders.has_channel("model") or os.environ["HF_HUB_OFFLINE"] != "0":
         return folders.channel("model")
-    from train.model import from_hub
+    from train.hub import from_hub
 
     return from_hub(configuration.base_model)
 

@@ -19,9 +19,9 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from train.config import TrainingConfiguration
-from train.data import Example, training_order
+from train.data import Example, packed_order, training_order
 from train.files import folder_digest
-from train.inference import Progress, kept_positions, loss_totals, pad_right, token_losses
+from train.inference import IGNORED, Progress, kept_positions, loss_totals, pad_right, token_losses
 from train.job import Interrupted, InterruptionGuard, JobError
 from train.model import PRECISIONS
 from train.processes import Processes, is_sharded
@@ -129,7 +129,8 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Loss of a batch. The base Trainer scales it for accumulation and for several processes."""
-        self.tokens += int(inputs["attention_mask"].sum())
+        mask = inputs.get("attention_mask")  # packed rows have none, and next to no padding
+        self.tokens += int((inputs["input_ids"] != self.processing_class.pad_token_id if mask is None else mask).sum())
         keep = kept_positions(inputs["labels"])
         shown = {
             **inputs,
@@ -259,12 +260,8 @@ def _trainer(
     processes: Processes,
 ) -> _CompletionTrainer:
     optimization = configuration.optimization
-    order = training_order(
-        [len(example.input_ids) for example in examples],
-        batch_size=optimization.batch_size * processes.count,
-        epochs=optimization.epochs,
-        seed=optimization.seed,
-    )
+    lengths = [len(example.input_ids) for example in examples]
+    order = _rows(configuration, lengths, processes)
     precision = configuration.base_model.precision
     sharded = configuration.distribution.strategy == "fsdp"
     arguments = SFTConfig(
@@ -312,11 +309,54 @@ def _trainer(
         model=model,
         args=arguments,
         processing_class=tokenizer,
-        train_dataset=[{"example": examples[index]} for index in order],
-        eval_dataset=[{"example": example} for example in validation],
-        data_collator=lambda batch: pad_right([item["example"] for item in batch], tokenizer.pad_token_id),
+        train_dataset=[{"examples": [examples[index] for index in row]} for row in order],
+        eval_dataset=[{"examples": [example]} for example in validation],
+        data_collator=_collator(configuration, tokenizer.pad_token_id),
         callbacks=[report],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     return trainer
+
+
+def _rows(configuration: TrainingConfiguration, lengths: Sequence[int], processes: Processes) -> list[tuple[int, ...]]:
+    """Which examples make each row of a batch, for the whole training: one, or with packing as many as fit."""
+    optimization, data = configuration.optimization, configuration.data
+    if data.packing:
+        return packed_order(lengths, capacity=data.max_length, epochs=optimization.epochs, seed=optimization.seed)
+    order = training_order(
+        lengths,
+        batch_size=optimization.batch_size * processes.count,
+        epochs=optimization.epochs,
+        seed=optimization.seed,
+    )
+    return [(index,) for index in order]
+
+
+def _collator(configuration: TrainingConfiguration, padding: int) -> Callable[[list[Any]], dict[str, torch.Tensor]]:
+    if configuration.data.packing:
+        return lambda batch: pack([item["examples"] for item in batch], padding)
+    return lambda batch: pad_right([item["examples"][0] for item in batch], padding)
+
+
+def pack(rows: Sequence[Sequence[Example]], padding: int) -> dict[str, torch.Tensor]:
+    """A training batch of rows with several examples each: input_ids, position_ids and labels.
+
+    Positions begin anew with each example, and with the padding. That is how transformers' attention knows them apart
+    where no mask is given (`find_packed_sequence_indices`): none sees another.
+    """
+    width = max(sum(len(example.input_ids) for example in row) for row in rows)
+    ids = torch.full((len(rows), width), padding)
+    labels = torch.full((len(rows), width), IGNORED)
+    positions = torch.arange(width).repeat(len(rows), 1)
+    for number, row in enumerate(rows):
+        start = 0
+        for example in row:
+            tokens = torch.tensor(example.input_ids)
+            end = start + len(tokens)
+            ids[number, start:end] = tokens
+            positions[number, start:] = torch.arange(width - start)
+            labels[number, start + example.prompt_length : end] = tokens[example.prompt_length :]
+            start = end
+        positions[number, start:] = torch.arange(width - start)
+    return {"input_ids": ids, "position_ids": positions, "labels": labels}

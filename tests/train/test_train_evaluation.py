@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train.data import encode, parse_row
 from train.files import folder_digest
+from train.fp8 import dequantized
 from train.inference import (
     IGNORED,
     Asked,
@@ -22,7 +23,7 @@ from train.inference import (
     pad_right,
 )
 from train.job import InterruptionGuard, JobError
-from train.model import dequantized
+from train.processes import Processes
 from train.trainer import _Report
 
 
@@ -83,7 +84,7 @@ def test_training_ends_on_a_number_that_is_not_finite(tmp_path: Path, name: str)
     class State:
         global_step, max_steps = 3, 9
 
-    report = _Report(tmp_path, InterruptionGuard(), lambda text, values: None, lambda step, values: None)
+    report = _Report(tmp_path, InterruptionGuard(), lambda text, values: None, lambda step, values: None, Processes())
     with pytest.raises(JobError, match=f"{name} is inf at step 3: training diverged"):
         report.on_log(None, State(), None, {"loss": 1.0, "grad_norm": 1.0, name: float("inf")})
 
