@@ -7,6 +7,7 @@ from pydantic_core import PydanticUndefined
 
 from govtune_assets.settings import Settings
 from govtune_assets.thresholds import DataThresholds, ModelThresholds
+from tools import training_schema
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 
@@ -86,8 +87,18 @@ def render() -> str:
         f"| `GOVTUNE_{name.upper()}` | {_default(field.default)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
-    parts = [HEAD, *rows, THRESHOLDS, *_thresholds(DataThresholds), MODELS, *_thresholds(ModelThresholds), TAIL]
-    return "".join(part if part in (HEAD, THRESHOLDS, MODELS, TAIL) else f"{part}\n" for part in parts)
+    parts = [
+        HEAD + _lines(rows),
+        THRESHOLDS + _lines(_thresholds(DataThresholds)),
+        MODELS + _lines(_thresholds(ModelThresholds)),
+        training_schema.render(),
+        TAIL,
+    ]
+    return "".join(parts)
+
+
+def _lines(rows: list[str]) -> str:
+    return "".join(f"{row}\n" for row in rows)
 
 
 def _thresholds(kind: type[DataThresholds | ModelThresholds]) -> list[str]:

@@ -102,7 +102,6 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
             "evaluations_table": table_name(settings, EVALUATIONS),
             "evaluations_location": table_location(settings, EVALUATIONS),
             "merkle_root": snapshot.metadata["merkle_root"],
-            "configuration": configuration.as_parameters(),
             "run_id": context.run.run_id,
             "code_version": code_version,
             "tracking": tracking.parameters(settings, configuration),
