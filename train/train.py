@@ -160,12 +160,14 @@ def _run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Pro
         prepared, fitted, assessed, weights=weights, metrics=metrics, provenance=job.provenance, folders=folders
     )
     published = job.publish(assessed.figures, saved.adapter, prepared.base.digest)
-    tracked = job.tracker.finish(FINISHED, Results(metrics, assessed.figures, {"adapter_sha256": saved.adapter}))
+    use = device_use.mean()
+    numbers = metrics if use is None else {**metrics, "device_use": use}
+    tracked = job.tracker.finish(FINISHED, Results(numbers, assessed.figures, {"adapter_sha256": saved.adapter}))
     job.report(
         {
             **metrics,
             "curve": curve.points(),
-            "device_use": device_use.mean(),
+            "device_use": use,
             "evaluation": list(assessed.figures),
             **published.metadata,
             **tracked.metadata(),
