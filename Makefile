@@ -104,6 +104,8 @@ constraints: ## resolve the versions of all environments anew
 		--custom-compile-command 'make constraints' constraints/training.in -o constraints/training.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --override constraints/tracking-overrides.txt \
 		--custom-compile-command 'make constraints' constraints/tracking.in -o constraints/tracking.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --override constraints/training-overrides.txt \
+		--custom-compile-command 'make constraints' constraints/trl.in -o constraints/trl.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--custom-compile-command 'make constraints' constraints/benchmarks.in -o constraints/benchmarks.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 \

@@ -1,6 +1,6 @@
 """The project's training without SageMaker and evaluation: one contender of benchmarks/training.py.
 
-    python -m benchmarks.training_ours prepare ROWS MODEL STEPS BATCH TASK.json
+    python -m benchmarks.training_ours prepare ROWS MODEL STEPS BATCH VALIDATION TASK.json
     python -m benchmarks.training_ours train TASK.json FOLDER
 
 `prepare` chooses rows and makes tokens of them, as a training does. `train` runs the same functions as `train.py`, from
@@ -28,17 +28,16 @@ from train.model import attach_adapter, load_base, load_tokenizer
 from train.processes import joined
 from train.trainer import train as fit
 
-VALIDATION_ROWS = 16
 RATE = 1e-3
 
 
-def prepare(rows: Path, model: Path, steps: int, batch_size: int) -> Task:
+def prepare(rows: Path, model: Path, steps: int, batch_size: int, validation_rows: int) -> Task:
     """The task: rows of the train and validation splits in the order that the configuration's seed gives."""
     configuration = load(CONFIGS / "smollm2-135m.yaml")
     found, tokenizer, seed = read_jsonl(rows), load_tokenizer(model), configuration.optimization.seed
     train, validation = (
         select(found, split, tokenizer, configuration.data, limit=limit, seed=seed).examples
-        for split, limit in (("train", steps * batch_size), ("validation", VALIDATION_ROWS))
+        for split, limit in (("train", steps * batch_size), ("validation", validation_rows))
     )
     if len(train) < steps * batch_size:
         raise SystemExit(f"{rows} has {len(train)} training rows, {steps} steps of {batch_size} need more")
@@ -109,8 +108,9 @@ def train_task(task: Task, folder: Path) -> None:
 def main(argv: list[str]) -> None:
     """Prepare the task or train."""
     if argv[0] == "prepare":
-        rows, model, steps, batch_size, target = argv[1:]
-        Path(target).write_text(json.dumps(asdict(prepare(Path(rows), Path(model), int(steps), int(batch_size)))))
+        rows, model, steps, batch_size, validation, target = argv[1:]
+        task = prepare(Path(rows), Path(model), int(steps), int(batch_size), int(validation))
+        Path(target).write_text(json.dumps(asdict(task)))
     else:
         train_task(read_task(Path(argv[1])), Path(argv[2]))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from train.model import PRECISIONS
 from train.processes import Processes, is_sharded
 
 _COMPLETE = "complete.json"
+_CPU_TOKENS = 2048  # tokens that go through a model on a CPU at once: about 3 GB of activations in SmolLM2-135M
 _FSDP = {"fsdp_version": 2, "reshard_after_forward": True, "state_dict_type": "FULL_STATE_DICT"}
 
 
@@ -121,6 +122,18 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         self._batch_size = batch_size
         self._dtype = dtype
 
+    def training_step(
+        self, model: Any, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Gradients of a batch, on a CPU part by part: they add up to the same, and a part's activations are freed.
+
+        Several processes must take the same number of backward passes, so theirs are of whole batches.
+        """
+        whole = self.accelerator.device.type != "cpu" or self.accelerator.num_processes > 1
+        parts = [inputs] if whole else list(batch_parts(inputs, _CPU_TOKENS))
+        losses = [super(_CompletionTrainer, self).training_step(model, part, num_items_in_batch) for part in parts]
+        return torch.stack(losses).sum()
+
     def compute_loss(
         self,
         model: Any,
@@ -161,6 +174,20 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         metrics = {"eval_loss": float(summed[0] / summed[1])}
         self.log(metrics)
         return metrics
+
+
+def batch_parts(inputs: Mapping[str, torch.Tensor], most_tokens: int) -> Iterator[dict[str, torch.Tensor]]:
+    """Consecutive rows of a right-padded batch, each part as wide as its longest row and of at most `most_tokens`.
+
+    A row that has more is a part of its own.
+    """
+    lengths = inputs["attention_mask"].sum(dim=1).tolist()
+    start = 0
+    for end in range(1, len(lengths) + 1):
+        full = end < len(lengths) and max(lengths[start : end + 1]) * (end + 1 - start) > most_tokens
+        if full or end == len(lengths):
+            yield {name: tensor[start:end, : max(lengths[start:end])] for name, tensor in inputs.items()}
+            start = end
 
 
 def _mean_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int) -> torch.Tensor:
