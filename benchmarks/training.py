@@ -6,10 +6,10 @@
 The contenders are the project's training, TRL in the version of the training container, and the newest TRL, whose
 environment, `.cache/trl-venv`, is built from `constraints/trl.txt`. All have the same model, rows (as tokens), batch,
 steps, learning rate and LoRA settings, two threads, and OpenMP threads that sleep while they wait; TRL has its defaults
-for all else. They take turns, and the turn's first changes from round to round. Tokens are those of the examples: padding
-counts for nothing. Seconds are from the start of the first step to the end of the last, without loading, validation and
-checkpoints. CPU seconds are of the process, which a busy machine changes less than seconds by the clock. Medians of the
-rounds are printed, and the range. The validation loss is taken by the same code for all, in float32.
+for all else. They take turns, and the turn's first changes from round to round. Tokens are those of the examples:
+padding counts for nothing. Seconds are from the start of the first step to the end of the last, without loading,
+validation and checkpoints. CPU seconds are of the process, which a busy machine changes less than seconds by the clock.
+Medians of the rounds are printed, and the range. The validation loss is taken by the same code for all, in float32.
 """
 
 from __future__ import annotations
