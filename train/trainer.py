@@ -179,9 +179,11 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
 def batch_parts(inputs: Mapping[str, torch.Tensor], most_tokens: int) -> Iterator[dict[str, torch.Tensor]]:
     """Consecutive rows of a right-padded batch, each part as wide as its longest row and of at most `most_tokens`.
 
-    A row that has more is a part of its own.
+    A row that has more is a part of its own. Packed rows have no mask, and count as wide as the batch.
     """
-    lengths = inputs["attention_mask"].sum(dim=1).tolist()
+    mask = inputs.get("attention_mask")
+    rows, width = inputs["input_ids"].shape
+    lengths = [width] * rows if mask is None else mask.sum(dim=1).tolist()
     start = 0
     for end in range(1, len(lengths) + 1):
         full = end < len(lengths) and max(lengths[start : end + 1]) * (end + 1 - start) > most_tokens
