@@ -108,17 +108,17 @@ def test_an_evaluation_is_read_in_the_browser(page: Page, ui: str, pictures: Pat
     page.set_viewport_size({"width": 1600, "height": 1300})
     page.goto(f"{ui}/assets/ml/evaluations?view=partitions&partition=quick")
     chart = page.get_by_alt_text("T1: ROUGE-L on unseen companies")
-    expect(chart).to_be_visible()
+    chart.wait_for()
     assert chart.evaluate("image => image.naturalWidth") > 0
     page.screenshot(path=pictures / "evaluations.png")
     page.goto(f"{ui}/assets/ml/quick/lora_adapter?view=events")
     losses = page.get_by_alt_text("Losses by step").first
-    expect(losses).to_be_visible()
+    losses.wait_for()
     assert losses.evaluate("image => image.naturalWidth") > 0
     page.screenshot(path=pictures / "adapter.png")
     page.goto(f"{ui}/assets/ml/quick/lora_adapter?view=checks")
     page.get_by_text("tasks_not_under_base", exact=True).first.click()
-    expect(page.get_by_text("Passed", exact=True).first).to_be_visible()
-    expect(page.get_by_text("threshold", exact=True).first).to_be_visible()
+    page.get_by_text("Passed", exact=True).first.wait_for()
+    page.get_by_text("threshold", exact=True).first.wait_for()
     page.wait_for_timeout(2000)
     page.screenshot(path=pictures / "model-gates.png")
