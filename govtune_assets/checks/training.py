@@ -214,7 +214,7 @@ def tasks_not_under_base(made: Materialized, thresholds: ModelThresholds, tasks:
         found = evaluations.find(figures, task, metric, BASE)
         return None if found is None or found.value is None else ("base model", found.value - thresholds.under_base)
 
-    return _tasks_against(figures, tasks, bound, "are worse than the base model")
+    return _tasks_against(figures, tasks, bound)
 
 
 def tasks_not_under_baselines(made: Materialized, thresholds: ModelThresholds, tasks: Iterable[str]) -> Verdict:
@@ -233,7 +233,7 @@ def tasks_not_under_baselines(made: Materialized, thresholds: ModelThresholds, t
         low = value if best.low is None else best.low
         return best.system.replace("_", " "), low - thresholds.under_baselines
 
-    return _tasks_against(figures, tasks, bound, "are under the best baseline's lower bound")
+    return _tasks_against(figures, tasks, bound)
 
 
 def not_under_champion(made: Materialized, thresholds: ModelThresholds, champion: Champion | None) -> Verdict:
@@ -272,11 +272,9 @@ def validation_losses(made: Materialized) -> list[float]:
 
 
 def _tasks_against(
-    figures: Sequence[Figure],
-    tasks: Iterable[str],
-    bound: Callable[[str, str], tuple[str, float] | None],
-    fault: str,
+    figures: Sequence[Figure], tasks: Iterable[str], bound: Callable[[str, str], tuple[str, float] | None]
 ) -> Verdict:
+    """Each task's metric beside its bound; value and threshold are those of the task with the least room."""
     rows: list[Row] = []
     for task in tasks:
         metric = TASK_METRICS[task]
@@ -284,7 +282,11 @@ def _tasks_against(
         value = mine.value if mine is not None and mine.value is not None else math.nan
         against, number = least if least is not None else ("nothing: no figure of it", math.nan)
         rows.append((f"{task}: {metric}, against {against}", value, number, value >= number))
-    return judged(rows, "measure", fault)
+    _, value, number, _ = min(rows, key=lambda row: -math.inf if math.isnan(row[1] - row[2]) else row[1] - row[2])
+    shown = "; ".join(f"{name}: {mine:.3f}, at least {least:.3f}" for name, mine, least, _ in rows)
+    verdict = judged(rows, "measure", "tasks are too low")
+    sentence = f"{shown}." if verdict.passed else f"{verdict.sentence} {shown}."
+    return Verdict(verdict.passed, value, number, sentence, verdict.details)
 
 
 def _is_there(figures: Iterable[Figure], split: str, task: str, metric: str, system: str) -> bool:

@@ -113,7 +113,7 @@ FAULTS: list[tuple[Callable[[Materialized, ModelThresholds], Verdict], dict[str,
     (training.tuned_beats_base, {"rouge_l_tuned": 0.3}, "0.300, of the base model 0.300"),
     (base, {"evaluation": with_figure("T3", "f1", TUNED, 0.29)}, "T3: f1"),
     (base, {"evaluation": with_figure("T3", "f1", TUNED, None)}, "T3: f1"),
-    (base, {"evaluation": without(BASE)}, "4 are worse"),
+    (base, {"evaluation": without(BASE)}, "4 tasks are too low"),
     (
         baselines,
         {"evaluation": with_figure("T1", "rouge_l", "lead_sentence", 0.66)},
@@ -159,6 +159,12 @@ def test_a_threshold_that_is_mended_opens_the_gate(
     limits: dict[str, float], decide: Callable[[Materialized, ModelThresholds], Verdict], fault: dict[str, Any]
 ) -> None:
     assert decide(made(**fault), ModelThresholds(**limits)).passed
+
+
+def test_value_and_threshold_are_those_of_the_task_with_the_least_room() -> None:
+    verdict = base(made(evaluation=with_figure("T3", "f1", TUNED, 0.4)), LIMITS)
+    assert (verdict.passed, verdict.value, verdict.threshold) == (True, 0.4, 0.3)
+    assert "T2: macro_f1, against base model: 0.600, at least 0.300" in verdict.sentence
 
 
 def test_a_baseline_without_an_interval_is_its_own_bound() -> None:
