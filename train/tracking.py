@@ -67,7 +67,7 @@ _CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
 }
-_KIND = ("mlflow.experimentKind", "custom_model_development")  # or its pages take it for one of chats
+_KIND = ("mlflow.experimentKind", "custom_model_development")  # else its pages guess, and ask
 _RETRIED_STATUS = frozenset({401, 408, 429})
 _CLIENT_ERRORS = range(400, 500)
 

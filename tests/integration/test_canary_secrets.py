@@ -57,7 +57,7 @@ def lasting(project: Project) -> dict[str, str]:
         aws_access_key_id=root["access_key_id"],
         aws_secret_access_key=root["secret_access_key"],
     )
-    for secret in manager.list_secrets()["SecretList"]:
+    for secret in manager.list_secrets(Filters=[{"Key": "name", "Values": ["databricks/"]}])["SecretList"]:
         content = json.loads(manager.get_secret_value(SecretId=secret["ARN"])["SecretString"])
         found[f"client secret of {secret['Name']}"] = content["client_secret"]
         pair = f"{content['client_id']}:{content['client_secret']}".encode()
