@@ -1,10 +1,10 @@
 """Builds the project's three Python environments from their resolved constraints, once.
 
 `.venv` holds the orchestrator (Dagster, the local cloud, the tests), `.venv-train` what a training job runs in,
-`.venv-tracking` MLflow's server; see docs/decisions/environments.md. Only the standard library: nothing is installed yet
-when this runs. An environment carries a stamp with the digest of everything it was built from, written last, so that a second
-run is instant. An interrupted build is thrown away and made again out of the package cache: what is in it may be
-half a package.
+`.venv-tracking` MLflow's server; see docs/decisions/environments.md. Only the standard library: nothing is installed
+yet when this runs. An environment carries a stamp with the digest of everything it was built from, written last, so
+that a second run is instant. An interrupted build is thrown away and made again out of the package cache: what is in
+it may be half a package.
 """
 
 from __future__ import annotations
