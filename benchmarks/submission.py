@@ -57,12 +57,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         given = prepare(folder, arguments.rows)
-        aws = LocalAws(folder)
+        python = bootstrap.environments(ROOT)["training"].python
+        aws = LocalAws(folder, {"LOCALCLOUD_TRAINING_PYTHON": str(python)})
         aws.start()
         try:
             role = upload(aws, folder, given, arguments.model)
             for number in range(arguments.rounds):
-                found["by hand"].append(by_hand(folder, given, arguments.model, number))
+                found["by hand"].append(by_hand(python, folder, given, arguments.model, number))
                 found["job"].append(as_job(aws, role, number))
                 print({way: f"{seconds[-1]:.1f} s" for way, seconds in found.items()}, flush=True)
         finally:
@@ -117,9 +118,8 @@ def upload(aws: LocalAws, folder: Path, given: Path, model: Path) -> str:
     )
 
 
-def by_hand(folder: Path, given: Path, model: Path, number: int) -> float:
+def by_hand(python: Path, folder: Path, given: Path, model: Path, number: int) -> float:
     """Seconds from the start of the process to the line of the first step."""
-    python = bootstrap.environments(ROOT)["training"].python
     channels = {"SM_CHANNEL_ROWS": str(given), "SM_CHANNEL_MODEL": str(model), "SM_MODEL_DIR": f"{folder}/out-{number}"}
     began = time.monotonic()
     process = subprocess.Popen(
