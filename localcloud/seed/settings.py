@@ -40,9 +40,10 @@ SIZES = {
             "label_drift": 0.5,
         }
     ),
-    # The nearest heading of the training rows, a baseline, is nearly always right on texts of one library of sentences:
-    # no training on a hundred rows reaches it, so that it judges nothing here. The other thresholds stay as they are.
-    "GOVTUNE_MODEL_THRESHOLDS": json.dumps({"under_baselines": 1}),
+    # The nearest heading of the training rows, a baseline, has a ROUGE-L of 0.51 on paragraphs of one library of
+    # sentences; 48 steps on 96 rows reach 0.18, from the base model's 0.12. So that one gate is wide open here: it would
+    # stop this model on real data, and rightly. The other thresholds stay as they are.
+    "GOVTUNE_MODEL_THRESHOLDS": json.dumps({"under_baselines": 0.4}),
 }
 FICTIONAL = "Risk factors of fictional companies as instruction examples; every label is the made-up issuer's own."
 # Sizes and choices, for which the user's environment wins; addresses, names and identities are the local cloud's own.
