@@ -41,7 +41,7 @@ SIZES = {
         }
     ),
     # The nearest heading of the training rows, a baseline, has a ROUGE-L of 0.51 on paragraphs of one library of
-    # sentences; 48 steps on 96 rows reach 0.18, from the base model's 0.12. So that one gate is wide open here: it would
+    # sentences; 48 steps on 96 rows reach 0.18, from the base model's 0.12. So that one gate is wide here: it would
     # stop this model on real data, and rightly. The other thresholds stay as they are.
     "GOVTUNE_MODEL_THRESHOLDS": json.dumps({"under_baselines": 0.4}),
 }
