@@ -41,7 +41,8 @@ help: ## list the targets
 	@echo "                             default: what the state was made from, and sample for a new state"
 	@echo "  FILINGS=FOLDER             recorded filings with their truth, for verify (default $(FILINGS))"
 	@echo "  GOVTUNE_STATE=FOLDER       state of the local cloud (default .govtune)"
-	@echo "  GOVTUNE_AWS_PORT=N (4570), GOVTUNE_DATABRICKS_PORT (4571), GOVTUNE_EDGAR_PORT (4572), GOVTUNE_DAGSTER_PORT (3000)"
+	@echo "  GOVTUNE_AWS_PORT=N (4570), GOVTUNE_DATABRICKS_PORT (4571), GOVTUNE_EDGAR_PORT (4572), GOVTUNE_MLFLOW_PORT (4573),"
+	@echo "                             GOVTUNE_DAGSTER_PORT (3000)"
 
 demo: doctor-demo environments payloads ## from filings of 2023 and 2024 to a registered model; the state stays
 	@$(CLOUD) run $(SOURCE) -- $(RUN) -m govtune_assets.cli demo
@@ -94,13 +95,17 @@ definitions:
 
 clean: ## stop the local cloud; remove its state, the environments and the caches
 	@if test -x $(RUN); then $(CLOUD) down; fi
-	rm -rf .venv .venv-train .cache .govtune build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-train .venv-tracking .cache .govtune build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 constraints: ## resolve the versions of all environments anew
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--custom-compile-command 'make constraints' constraints/orchestrator.in -o constraints/orchestrator.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --override constraints/training-overrides.txt \
 		--custom-compile-command 'make constraints' constraints/training.in -o constraints/training.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --override constraints/tracking-overrides.txt \
+		--custom-compile-command 'make constraints' constraints/tracking.in -o constraints/tracking.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --override constraints/training-overrides.txt \
+		--custom-compile-command 'make constraints' constraints/trl.in -o constraints/trl.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--custom-compile-command 'make constraints' constraints/benchmarks.in -o constraints/benchmarks.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 \

@@ -1,4 +1,4 @@
-"""The environment of the public tools that benchmarks run beside the project's own."""
+"""The environments of the public tools that benchmarks run beside the project's own."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def peers_interpreter() -> Path:
     """The interpreter of the peers' environment, which is built where it is not current."""
-    constraints = ROOT / "constraints" / "benchmarks.txt"
+    return _interpreter("benchmark", "benchmarks.txt")
+
+
+def trl_interpreter() -> Path:
+    """The interpreter of the newest TRL's environment, which is built where it is not current."""
+    return _interpreter("trl", "trl.txt")
+
+
+def _interpreter(name: str, resolved: str) -> Path:
+    constraints = ROOT / "constraints" / resolved
     orchestrator = bootstrap.environments(ROOT)["orchestrator"]
     peers = replace(
         orchestrator,
-        name="benchmark",
-        folder=ROOT / ".cache" / "benchmark-venv",
+        name=name,
+        folder=ROOT / ".cache" / f"{name}-venv",
         constraints=constraints,
         inputs=(constraints,),
         holds_project=False,

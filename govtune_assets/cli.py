@@ -50,6 +50,8 @@ def _mendable(error: Exception) -> bool:
     from govtune_assets.dataset import NoSuchVersion
     from govtune_assets.demo import DemoFailed
     from govtune_assets.edgar import EdgarError
+    from govtune_assets.gates import GateClosed
+    from govtune_assets.promotion import NotPromotable
     from govtune_assets.spark_package import NotPackaged
     from govtune_assets.trace import NotTraceable
     from unitydoor.privileges import Refused
@@ -57,7 +59,17 @@ def _mendable(error: Exception) -> bool:
     from unitydoor.transport import CatalogError
 
     commands = (AuditUnreadable, DemoFailed, EdgarError, NoSuchVersion, NotApplied, NotPackaged, NotTraceable)
-    known = (*commands, Refused, SecretUnusable, CatalogError, DatabricksError, ValueError, OSError)
+    known = (
+        *commands,
+        GateClosed,
+        NotPromotable,
+        Refused,
+        SecretUnusable,
+        CatalogError,
+        DatabricksError,
+        ValueError,
+        OSError,
+    )
     return isinstance(error, known)
 
 
@@ -91,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     package.set_defaults(run=_package)
 
-    promote = commands.add_parser("promote", help="point the alias `champion` at a model version")
+    promote = commands.add_parser("promote", help="point the alias `champion` at a model version whose gates are open")
     promote.add_argument("model", help="full name, catalog.schema.model")
     promote.add_argument("version", type=int)
     promote.set_defaults(run=_promote)
@@ -275,6 +287,9 @@ def _shown(outcome: "Outcome") -> int:
 
 
 def _promote(arguments: argparse.Namespace) -> int:
+    import dagster as dg
+
+    from govtune_assets.promotion import promote
     from govtune_assets.registry import ModelRegistry
     from govtune_assets.resources.aws import AwsResource
     from govtune_assets.resources.unity_catalog import UnityCatalogResource
@@ -282,7 +297,8 @@ def _promote(arguments: argparse.Namespace) -> int:
     settings = Settings()
     catalog = UnityCatalogResource.from_settings(settings, AwsResource(region=settings.region))
     registry = ModelRegistry(catalog.workspace("registrar"), settings.region)
-    registry.set_alias(arguments.model, "champion", arguments.version)
+    with dg.DagsterInstance.get() as instance:
+        promote(instance, registry, arguments.model, arguments.version)
     print(f"champion of {arguments.model} is now version {arguments.version}.")
     return 0
 

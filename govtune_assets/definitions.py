@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from govtune_assets.assets.curated import build_curation_assets
+from govtune_assets.assets.evaluations import build_evaluation_assets
 from govtune_assets.assets.filings import build_filing_assets
 from govtune_assets.assets.training import build_training_assets
 from govtune_assets.checks.access import build_access_checks
@@ -42,7 +43,11 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
 
 def _assemble(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.Definitions:
     configurations = _configurations(settings)
-    assets = [*build_filing_assets(settings), *build_curation_assets(settings)]
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+        *build_filing_assets(settings),
+        *build_curation_assets(settings),
+        *build_evaluation_assets(settings, configurations),
+    ]
     checks = [*build_filing_checks(settings), *build_curation_checks(settings), *build_access_checks(settings)]
     for configuration in configurations:
         assets += build_training_assets(settings, configuration)
@@ -68,7 +73,7 @@ def _resources(settings: Settings) -> dict[str, Any]:
 
 def _configurations(settings: Settings) -> list[TrainingConfiguration]:
     known = load_all(settings.training_configuration_folder)
-    wanted = settings.training_configurations or tuple(known)
+    wanted = settings.training_configurations or tuple(name for name, found in known.items() if found.enabled)
     unknown = sorted(set(wanted) - set(known))
     if unknown:
         raise ValueError(

@@ -28,6 +28,8 @@ from govtune_assets.trace import trace
 WIDTH = 78
 CLASS_NAME = re.compile(r"^[\w.]+: ")
 """What Dagster writes before an error's own message."""
+GATE_CLOSED = "DagsterAssetCheckFailedError"
+"""Dagster's error for a blocking check that failed."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's own log stays in the instance; the terminal shows stages, gates and what the jobs themselves print."""
 
@@ -146,13 +148,14 @@ def _counts(instance: dg.DagsterInstance, key: dg.AssetKey, year: str | None) ->
 
 
 def _reason(result: Any) -> str:
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     for event in result.all_events:
-        if event.is_step_failure:
+        # What Dagster says of a closed gate names it, and not its reason.
+        if event.is_step_failure and not (failed and event.step_failure_data.error.cls_name == GATE_CLOSED):
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
             return CLASS_NAME.sub("", str(error.message).strip(), count=1)
-    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     return "; ".join(f"gate {check.check_name}: {check.description}" for check in failed) or "see the run's log"
 
 

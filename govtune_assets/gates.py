@@ -45,11 +45,24 @@ SNAPSHOT_GATES = tuple(
     )
 )
 
+ADAPTER_GATES = (
+    "evaluation_loss_fell",
+    "loss_stays_down",
+    "gradients_bounded",
+    "device_used",
+    "evaluation_complete",
+    "tuned_beats_base",
+    "tasks_not_under_base",
+    "tasks_not_under_baselines",
+    "not_under_champion",
+)
+"""Names of the gates of each configuration's adapter: the first four on its training, the others on its quality."""
+
 
 def adapter_gates(configuration: str) -> tuple[dg.AssetCheckKey, ...]:
     """The gates between a configuration's adapter and its registration."""
     key = adapter_key(configuration)
-    return tuple(dg.AssetCheckKey(key, name) for name in ("evaluation_loss_fell", "tuned_beats_base"))
+    return tuple(dg.AssetCheckKey(key, name) for name in ADAPTER_GATES)
 
 
 class GateClosed(dg.Failure):

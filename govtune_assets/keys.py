@@ -13,6 +13,7 @@ RAW_TABLE = dg.AssetKey(["raw", "risk_factors"])
 EXAMPLES = dg.AssetKey(["curated", "risk_factor_examples"])
 SNAPSHOT = dg.AssetKey(["curated", "training_snapshot"])
 DATASET_VERSIONS = dg.AssetKey(["curated", "dataset_versions"])
+EVALUATIONS = dg.AssetKey(["ml", "evaluations"])
 
 RAW_JSON_PREFIX = "raw/risk_factors"
 """Prefix of the filings' JSON objects; Delta tables never live under it."""

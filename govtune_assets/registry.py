@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 API = "/api/2.0/mlflow/unity-catalog"
 
+CHAMPION = "champion"
+"""Alias of the version that is in use. It moves by `govtune promote` only."""
+
 
 class RegistrationFailed(RuntimeError):
     """A model version could not be completed; the half-made version was removed."""
@@ -30,6 +33,15 @@ class ModelVersion:
     name: str
     version: str
     location: str
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version as the registry tells of it: its number, and the tags that say what it was made of."""
+
+    name: str
+    version: str
+    tags: Mapping[str, str]
 
 
 class ModelRegistry:
@@ -102,6 +114,25 @@ class ModelRegistry:
         except DatabricksError as error:
             return f"and could not be removed either ({error}): delete it by hand; it never became ready."
         return "and was removed."
+
+    def version(self, name: str, version: int) -> RegisteredVersion | None:
+        """A version by its number; None where the model has no such version."""
+        return self._found("model-versions/get", {"name": name, "version": str(version)})
+
+    def champion(self, name: str) -> RegisteredVersion | None:
+        """The version that the alias `champion` points at; None where it points at none, or the model is not there."""
+        return self._found("registered-models/alias", {"name": name, "alias": CHAMPION})
+
+    def _found(self, path: str, query: Mapping[str, str]) -> RegisteredVersion | None:
+        from databricks.sdk.errors import NotFound
+
+        try:
+            answer: Any = self._workspace.api_client.do("GET", f"{API}/{path}", query=dict(query))
+        except NotFound:
+            return None
+        found = answer["model_version"]
+        tags = {str(tag["key"]): str(tag["value"]) for tag in found.get("tags", [])}
+        return RegisteredVersion(query["name"], str(found["version"]), tags)
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version. An explicit act of a person or of an approved promotion."""

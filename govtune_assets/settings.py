@@ -12,8 +12,10 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from govtune_assets import fiscal_years
-from govtune_assets.thresholds import DataThresholds
+from govtune_assets.thresholds import DataThresholds, ModelThresholds
 from train.config import CONFIGS
+
+PRICES = Path(__file__).with_name("prices.yaml")
 
 CsvTuple = Annotated[tuple[str, ...], NoDecode]
 
@@ -78,7 +80,34 @@ class Settings(BaseSettings):
     subnets: CsvTuple = Field((), description="Private subnets of training jobs.")
     security_groups: CsvTuple = Field((), description="Security groups of training jobs.")
     training_configurations: CsvTuple = Field(
-        (), description="Names in train/configs/ to build assets for; empty: all of them."
+        (), description="Names in train/configs/ to build assets for; empty: all that are enabled."
+    )
+    training_budget_usd: float | None = Field(
+        None,
+        ge=0,
+        description="Most that a training job may be expected to cost, USD; one that may cost more, or whose price is "
+        "unknown, is refused before anything is started. Empty: no limit.",
+    )
+    training_retries: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="How often a training job is started again where that can help: no capacity, spot capacity that "
+        "did not come in time, a failure of SageMaker. Each goes on from the last checkpoint.",
+    )
+    prices: Path = Field(
+        PRICES, description="Price file of SageMaker instances; copy the shipped one and put in your own prices."
+    )
+
+    tracking_uri: str = Field(
+        "",
+        description="Where trainings are recorded as MLflow runs: `databricks` for the workspace's own tracking "
+        "server, the http(s) address of another one, or empty for nowhere.",
+    )
+    tracking_folder: str = Field(
+        "/Shared",
+        description="Workspace folder of the experiments, where the trainer may make and edit them; used with "
+        "GOVTUNE_TRACKING_URI=databricks only.",
     )
 
     audit_trail: str = Field(
@@ -129,6 +158,9 @@ class Settings(BaseSettings):
     data_thresholds: DataThresholds = Field(
         DataThresholds(), description="JSON object of the thresholds below that differ from their defaults."
     )
+    model_thresholds: ModelThresholds = Field(
+        ModelThresholds(), description="JSON object of the thresholds of models below that differ from their defaults."
+    )
     dataset_description: str = Field(
         "Risk factors of 10-K and 10-Q filings as instruction examples; every label is the issuer's own.",
         description="What the training data is, in words: it stands in each version's manifest.",
@@ -141,9 +173,6 @@ class Settings(BaseSettings):
         "",
         description="Where Spark jobs send OpenLineage events: an http(s) address, or file:///PATH on the driver's "
         "machine; empty: nowhere.",
-    )
-    minimum_rouge_gain: float = Field(
-        0.0, ge=-1, le=1, description="ROUGE-L by which the tuned model must exceed its base."
     )
     poll_seconds: float = Field(5.0, gt=0, description="Pause between two looks at a running job.")
 
@@ -173,6 +202,22 @@ class Settings(BaseSettings):
     def _bucket_name(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
             raise ValueError(f"{value!r} is not an S3 bucket name")
+        return value
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _tracking_address(cls, value: str) -> str:
+        # Others than the workspace are given no secret, but a job's numbers still go nowhere in the clear.
+        local = re.fullmatch(r"http://(127\.0\.0\.1|localhost)(:\d+)?/?", value)
+        if value not in {"", "databricks"} and not local and not re.fullmatch(r"https://[\w.:-]+(/[\w./-]*)?", value):
+            raise ValueError(f"{value!r} is neither `databricks` nor an https address (http on loopback only)")
+        return value.rstrip("/")
+
+    @field_validator("tracking_folder")
+    @classmethod
+    def _workspace_folder(cls, value: str) -> str:
+        if not re.fullmatch(r"(/[^/\x00-\x1f]+)+/?", value):
+            raise ValueError(f"{value!r} is no workspace folder such as /Shared")
         return value
 
     @field_validator("catalog")

@@ -1,7 +1,8 @@
-"""Thresholds of the data gates: the one place that holds them. Each check shows its own beside what it measured.
+"""Thresholds of the gates on data and models: the one place that holds them. Each check shows its own beside its value.
 
-The numbers are settings (`GOVTUNE_DATA_THRESHOLDS`, a JSON object of those that differ), since what is enough depends
-on the model and on how many companies are taken. docs/decisions/data-gates.md says where each default comes from.
+The numbers are settings (`GOVTUNE_DATA_THRESHOLDS` and `GOVTUNE_MODEL_THRESHOLDS`, JSON objects of those that differ),
+since what is enough depends on the model and on how many companies are taken. docs/decisions/data-gates.md and
+docs/decisions/model-gates.md say where each default comes from.
 """
 
 from collections.abc import Mapping
@@ -95,3 +96,47 @@ class DataThresholds(BaseModel):
             TaskKind.STYLE: self.examples_style,
             TaskKind.REASONING: self.examples_reasoning,
         }[kind]
+
+
+TASK_METRICS: Mapping[str, str] = MappingProxyType({"T1": "rouge_l", "T2": "macro_f1", "T3": "f1", "T4": "f1"})
+"""By which metric each task is judged; all are from 0 to 1, and more is better."""
+
+
+class ModelThresholds(BaseModel):
+    """What a training and its adapter must reach before the adapter is registered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    loss_rise: float = Field(
+        0.05,
+        ge=0,
+        description="Largest rise of the validation loss above its lowest point until the end of the training, as a "
+        "share of that point.",
+    )
+    gradient_norm: float = Field(
+        100.0, gt=0, description="Largest norm of a step's gradients, before they are clipped."
+    )
+    device_use: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="Least mean share of the training's time in which the GPU worked. On a CPU it is not asked.",
+    )
+    rouge_l_gain: float = Field(
+        0.0,
+        ge=-1,
+        le=1,
+        description="ROUGE-L by which the tuned model must exceed its base, on companies it never saw.",
+    )
+    under_base: float = Field(
+        0.0, ge=0, le=1, description="By how much the metric of a task may be under the base model's."
+    )
+    under_baselines: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="By how much the metric of a task may be under the lower bound of the best baseline's interval.",
+    )
+    under_champion: float = Field(
+        0.05, ge=0, le=1, description="Largest share by which ROUGE-1 may be under that of the current champion."
+    )

@@ -19,11 +19,16 @@ BASE_MODEL_CHANNEL = "model"
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What differs between two jobs of one configuration."""
+    """What differs between two jobs of one configuration.
+
+    `checkpoints` names the folder of checkpoints. It is the run that was executed first: its retries and re-executions
+    go on from where it stopped. Empty: the run itself.
+    """
 
     name: str
     source_uri: str
     run_id: str
+    checkpoints: str = ""
 
 
 def build(settings: Settings, configuration: TrainingConfiguration, request: TrainingRequest) -> dict[str, Any]:
@@ -44,6 +49,7 @@ def build(settings: Settings, configuration: TrainingConfiguration, request: Tra
         },
         # The toolkit reads each value as JSON.
         "HyperParameters": {
+            **configuration.as_hyperparameters(),
             "sagemaker_program": f'"{PROGRAM}"',
             "sagemaker_submit_directory": f'"{request.source_uri}"',
         },
@@ -62,7 +68,7 @@ def build(settings: Settings, configuration: TrainingConfiguration, request: Tra
         "EnableInterContainerTrafficEncryption": True,
         "EnableNetworkIsolation": False,
         "CheckpointConfig": {
-            "S3Uri": f"{work}/checkpoints/{configuration.name}/{request.run_id}/",
+            "S3Uri": f"{work}/checkpoints/{configuration.name}/{request.checkpoints or request.run_id}/",
             "LocalPath": "/opt/ml/checkpoints",
         },
         "Environment": {"HF_HUB_OFFLINE": "1" if base_model else "0", "TOKENIZERS_PARALLELISM": "false"},

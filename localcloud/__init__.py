@@ -1,1 +1,1 @@
-"""Local AWS, Databricks and EDGAR endpoints for one machine. Imported by nothing in the product."""
+"""Local AWS, Databricks, EDGAR and MLflow endpoints for one machine. Imported by nothing in the product."""

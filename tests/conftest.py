@@ -56,7 +56,8 @@ def free_ports(number: int) -> list[int]:
 
 def port_environment() -> dict[str, str]:
     """Free ports for every service of a local cloud, as its environment variables."""
-    names = ("GOVTUNE_AWS_PORT", "GOVTUNE_DATABRICKS_PORT", "GOVTUNE_EDGAR_PORT", "GOVTUNE_DAGSTER_PORT")
+    services = ("AWS", "DATABRICKS", "EDGAR", "MLFLOW", "DAGSTER")
+    names = [f"GOVTUNE_{service}_PORT" for service in services]
     return dict(zip(names, map(str, free_ports(len(names))), strict=True))
 
 

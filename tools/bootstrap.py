@@ -1,10 +1,10 @@
-"""Builds the project's two Python environments from their resolved constraints, once.
+"""Builds the project's three Python environments from their resolved constraints, once.
 
-`.venv` holds the orchestrator (Dagster, the local cloud, the tests), `.venv-train` what a training job runs
-in; see docs/decisions/environments.md. Only the standard library: nothing is installed yet when this runs. An
-environment carries a stamp with the digest of everything it was built from, written last, so that a second
-run is instant. An interrupted build is thrown away and made again out of the package cache: what is in it may be
-half a package.
+`.venv` holds the orchestrator (Dagster, the local cloud, the tests), `.venv-train` what a training job runs in,
+`.venv-tracking` MLflow's server; see docs/decisions/environments.md. Only the standard library: nothing is installed
+yet when this runs. An environment carries a stamp with the digest of everything it was built from, written last, so
+that a second run is instant. An interrupted build is thrown away and made again out of the package cache: what is in
+it may be half a package.
 """
 
 from __future__ import annotations
@@ -83,6 +83,13 @@ def environments(root: Path) -> dict[str, Environment]:
             inputs=(constraints / "training.txt",),
             holds_project=False,
         ),
+        "tracking": Environment(
+            name="tracking",
+            folder=root / ".venv-tracking",
+            constraints=constraints / "tracking.txt",
+            inputs=(constraints / "tracking.txt",),
+            holds_project=False,
+        ),
     }
 
 
@@ -129,8 +136,8 @@ def make_orchestrator(target: Environment, root: Path) -> None:
     sync(target, uv=target.folder / "bin" / "uv", settings=settings, root=root)
 
 
-def make_training(target: Environment, orchestrator: Environment, root: Path) -> None:
-    """Creates `.venv-train` with the orchestrator's uv, on the same interpreter."""
+def make_beside(target: Environment, orchestrator: Environment, root: Path) -> None:
+    """Creates one of the other environments with the orchestrator's uv, on the same interpreter."""
     settings = pip_settings.read(orchestrator.python)
     uv = orchestrator.folder / "bin" / "uv"
     if not target.python.exists():
@@ -183,7 +190,7 @@ def build(target: Environment, orchestrator: Environment, root: Path) -> None:
     if target == orchestrator:
         make_orchestrator(target, root)
     else:
-        make_training(target, orchestrator, root)
+        make_beside(target, orchestrator, root)
     target.stamp.write_text(target.digest() + "\n")
     target.unfinished.unlink()
     print(f"bootstrap: the {target.name} environment is ready ({time.monotonic() - started:.0f} s)")

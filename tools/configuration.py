@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from govtune_assets.settings import Settings
-from govtune_assets.thresholds import DataThresholds
+from govtune_assets.thresholds import DataThresholds, ModelThresholds
+from tools import training_schema
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 
@@ -34,6 +35,16 @@ fictional companies, which give some hundreds of examples only: a model trained 
 |---|---|---|
 """
 
+MODELS = """
+## Thresholds of the models
+
+`GOVTUNE_MODEL_THRESHOLDS` is such an object too. Where the defaults come from: [model gates](decisions/model-gates.md).
+`make up` and `make demo` set lower ones for the fictional companies.
+
+| threshold | default | what it is |
+|---|---|---|
+"""
+
 TAIL = """
 ## One machine
 
@@ -46,6 +57,7 @@ Dagster. Their own options:
 | `GOVTUNE_AWS_PORT` | 4570 | port of the local AWS |
 | `GOVTUNE_DATABRICKS_PORT` | 4571 | port of the local Databricks workspace |
 | `GOVTUNE_EDGAR_PORT` | 4572 | port of the EDGAR replica |
+| `GOVTUNE_MLFLOW_PORT` | 4573 | port of MLflow's tracking server |
 | `GOVTUNE_DAGSTER_PORT` | 3000 | port of the Dagster UI |
 
 `make demo EDGAR=sample` serves the project's fictional companies, `EDGAR=<folder>` any folder in EDGAR's layout,
@@ -75,17 +87,30 @@ def render() -> str:
         f"| `GOVTUNE_{name.upper()}` | {_default(field.default)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
-    thresholds = [
-        f"| `{name}` | {_default(field.default)} | {field.description} |"
-        for name, field in DataThresholds.model_fields.items()
+    parts = [
+        HEAD + _lines(rows),
+        THRESHOLDS + _lines(_thresholds(DataThresholds)),
+        MODELS + _lines(_thresholds(ModelThresholds)),
+        training_schema.render(),
+        TAIL,
     ]
-    return HEAD + "\n".join(rows) + "\n" + THRESHOLDS + "\n".join(thresholds) + "\n" + TAIL
+    return "".join(parts)
+
+
+def _lines(rows: list[str]) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _thresholds(kind: type[DataThresholds | ModelThresholds]) -> list[str]:
+    return [
+        f"| `{name}` | {_default(field.default)} | {field.description} |" for name, field in kind.model_fields.items()
+    ]
 
 
 def _default(value: object) -> str:
-    if value is PydanticUndefined or value in ("", (), {}):
+    if value is PydanticUndefined or value in ("", (), {}, None):
         return ""
-    if isinstance(value, DataThresholds):
+    if isinstance(value, DataThresholds | ModelThresholds):
         return "see below"
     if isinstance(value, Path) and value.is_absolute():
         return f"`{value.relative_to(TARGET.parent.parent)}`"

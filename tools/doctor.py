@@ -24,12 +24,13 @@ GIB = 1024**3
 FIRST_BUILD_GIB = 8.0
 LATER_BUILD_GIB = 2.0
 COMMAND_TIMEOUT_SECONDS = 30
-BUILT_STAMPS = (".venv/.bootstrap-digest", ".venv-train/.bootstrap-digest")
+BUILT_STAMPS = tuple(f"{folder}/.bootstrap-digest" for folder in (".venv", ".venv-train", ".venv-tracking"))
 BROWSERS = ("chromium", "chromium-browser")
 PORTS = (
     ("GOVTUNE_AWS_PORT", 4570, "the local AWS"),
     ("GOVTUNE_DATABRICKS_PORT", 4571, "the local Databricks workspace"),
     ("GOVTUNE_EDGAR_PORT", 4572, "the EDGAR replica"),
+    ("GOVTUNE_MLFLOW_PORT", 4573, "MLflow"),
     ("GOVTUNE_DAGSTER_PORT", 3000, "the Dagster UI"),
 )
 

@@ -1,13 +1,15 @@
 """The training configuration: one typed, validated schema for the orchestrator and for the job.
 
 The Dagster side reads it to build assets and job requests, `train.py` reads the same values from the job's
-parameters. This module therefore imports neither torch nor a cloud client: pydantic, yaml and the standard
-library only. What a field means, its unit and its limits stand at the field; an unknown key or an impossible
-value is refused here, before a job is started.
+hyperparameters. This module therefore imports neither torch nor a cloud client: pydantic, yaml and the standard
+library only. What a field means, its unit and its limits stand at the field; an unknown key, an impossible value or
+values that exclude each other are refused here, before a job is started.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from train.instances import Accelerator, accelerator
 
 CONFIGS = Path(__file__).parent / "configs"
 """The configurations that ship with the payload."""
@@ -24,6 +28,7 @@ FREE_TEXT = "T1"
 
 SLUG = r"^[a-z0-9](?:[a-z0-9.-]{0,46}[a-z0-9])?$"
 
+Task = Literal["T1", "T2", "T3", "T4"]
 Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -46,14 +51,29 @@ class BaseModelSection(_Section):
     revision: Annotated[str, StringConstraints(pattern=r"^[\w./-]{1,64}$")] = Field(
         default="main", description="Commit, tag or branch on the hub; recorded, and used where the hub is."
     )
-    license: str = Field(description="License of the weights as an SPDX identifier; a tag of every version.")
+    license: str = Field(
+        description="License of the weights: the SPDX identifier, or the hub's name for it where SPDX has none, such "
+        "as llama3.1; a tag of every version."
+    )
+    parameters_billions: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Size of the base model, billions of parameters. With it, an instance type whose accelerators "
+        "cannot hold the weights is refused before a job is started.",
+    )
+    token_secret: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")] | None = Field(
+        default=None,
+        description='Name of the Secrets Manager secret with the hub\'s token, {"token": ...}, for gated weights. The '
+        "job reads it itself, where it asks the hub; the request for the job never holds it.",
+    )
     digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = Field(
         default=None,
         description="Expected digest of the model folder (train.files.folder_digest). The job refuses another.",
     )
-    precision: Literal["bf16", "fp32"] = Field(
-        description="Precision of the frozen weights and of matrix products. The adapter itself is always "
-        "float32. bf16 on a CPU without AVX512-BF16 or AMX works, but slowly."
+    precision: Literal["bf16", "fp32", "fp8"] = Field(
+        description="Precision of the frozen weights and of matrix products; the adapter is always float32. bf16 on a "
+        "CPU without AVX512-BF16 or AMX works, but slowly. fp8 keeps the FP8 weights of a checkpoint as they are and "
+        "turns each into bf16 where it is used: half the memory of bf16. It needs a GPU with FP8 (compute capability "
+        "8.9). With bf16 and fp32 an FP8 checkpoint is turned into that precision when it is loaded."
     )
 
 
@@ -90,16 +110,40 @@ class ComputeSection(_Section):
         return self
 
 
+class DistributionSection(_Section):
+    """How a training is spread over processes, one for each accelerator."""
+
+    strategy: Literal["none", "ddp", "fsdp"] = Field(
+        default="none",
+        description="none: one process. ddp: each process has the whole model and a part of each batch. fsdp: each "
+        "process has a part of the weights as well, for models that one accelerator cannot hold.",
+    )
+    devices: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Processes on each instance. None takes the accelerators of the instance type; on a CPU it has to "
+        "be said. Batches add up: an optimizer step sees instances * devices * batch_size * gradient_accumulation.",
+    )
+
+
 class DataSection(_Section):
     """Which rows of the snapshot are used, and what is done with those that do not fit."""
 
-    tasks: tuple[Literal["T1", "T2", "T3", "T4"], ...] = Field(
+    tasks: tuple[Task, ...] = Field(
         default=("T1",),
         min_length=1,
         strict=False,
         description="Tasks whose rows are used; T1 is always one, since its ROUGE is what the model is judged by. From "
         "the body of a risk factor, T1: its subcaption; T2: its category; T3: generic or specific; T4: whether it is "
         "one of the principal risks.",
+    )
+    shares: dict[Task, Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        default=None,
+        description="Share of each task in the training and validation examples that are used; the shares add up to "
+        "1. Rows of a task are taken in the order of a hash of seed and id, until its share of the rows is reached; "
+        "the number of rows is the largest at which every task has enough for its share, at most max_train_rows. "
+        "None takes the rows as the snapshot mixes them.",
     )
     max_length: int = Field(
         ge=32, le=131072, description="Longest example in tokens: chat template, prompt and completion."
@@ -111,6 +155,11 @@ class DataSection(_Section):
     )
     max_dropped_share: Fraction = Field(
         default=0.25, description="The job fails where a greater share of a split does not fit max_length."
+    )
+    packing: bool = Field(
+        default=False,
+        description="Put training examples one after the other into rows of up to max_length tokens, each seeing only "
+        "itself: no padding. batch_size then counts such rows, so a step sees more examples.",
     )
     max_train_rows: int | None = Field(
         default=None, ge=1, description="Use at most so many training rows, chosen by a hash of their id."
@@ -124,6 +173,18 @@ class DataSection(_Section):
             raise ValueError(f"tasks must have {FREE_TEXT}, it has {', '.join(self.tasks)}")
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError(f"tasks names a task twice: {', '.join(self.tasks)}")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_are_of_the_tasks(self) -> DataSection:
+        if self.shares is None:
+            return self
+        if set(self.shares) != set(self.tasks):
+            raise ValueError(
+                f"shares are of {', '.join(self.shares)}, tasks are {', '.join(self.tasks)}: name the same"
+            )
+        if not math.isclose(sum(self.shares.values()), 1, abs_tol=1e-6):
+            raise ValueError(f"shares add up to {sum(self.shares.values()):g}, not to 1")
         return self
 
 
@@ -172,36 +233,155 @@ class OptimizationSection(_Section):
 
 
 class EvaluationSection(_Section):
-    """Loss on the validation split, and greedy generation on the test splits by base and tuned model."""
+    """What is measured of base model, tuned model and baselines, and on which rows."""
 
-    batch_size: int = Field(default=8, ge=1, le=1024, description="Examples generated at once.")
-    max_new_tokens: int = Field(default=64, ge=1, le=4096, description="Longest generated completion, tokens.")
-    metrics: tuple[Literal["rouge", "bleu"], ...] = Field(
-        default=("rouge", "bleu"), min_length=1, strict=False, description="Metrics of train/evaluate.py."
+    batch_size: int = Field(
+        default=8, ge=1, le=1024, description="Examples generated, or completions compared, at once."
     )
+    max_new_tokens: int = Field(default=64, ge=1, le=4096, description="Longest generated completion, tokens.")
+    splits: tuple[Literal["validation", "test_company", "test_year", "test_company_year"], ...] = Field(
+        default=("validation", "test_company", "test_year", "test_company_year"),
+        min_length=1,
+        strict=False,
+        description="Splits that are evaluated; test_company is always one, since the model is judged by it. The "
+        "validation loss is taken in any case.",
+    )
+    metrics: tuple[Literal["rouge", "bleu", "faithfulness", "heading_rank", "perplexity"], ...] = Field(
+        default=("rouge", "bleu", "faithfulness", "heading_rank", "perplexity"),
+        min_length=1,
+        strict=False,
+        description="What is measured of headings; rouge is always one. Tasks of labels have F1, AUROC and accuracy in "
+        "any case. docs/decisions/evaluation.md says what each is.",
+    )
+    heading_rank_rows: int = Field(
+        default=64,
+        ge=1,
+        description="Rows of each split whose heading is ranked among ten others: each costs eleven completions.",
+    )
+    bootstrap_resamples: int = Field(
+        default=2000, ge=100, le=100000, description="Resamples of the companies behind each interval."
+    )
+
+    @model_validator(mode="after")
+    def _what_the_gates_read_is_measured(self) -> EvaluationSection:
+        if "test_company" not in self.splits:
+            raise ValueError(f"splits must have test_company, it has {', '.join(self.splits)}")
+        if "rouge" not in self.metrics:
+            raise ValueError(f"metrics must have rouge, it has {', '.join(self.metrics)}")
+        return self
 
 
 class TrainingConfiguration(_Section):
     """One way to train an adapter: `ml/<name>/lora_adapter` and `ml/<name>/risk_factor_model` come of it."""
 
     name: Slug = Field(description="Name of the configuration: lower case letters, digits, dots and hyphens.")
-    description: str = Field(min_length=1, description="What it is for, in a sentence.")
+    description: str = Field(min_length=1, max_length=1000, description="What it is for, in a sentence.")
+    enabled: bool = Field(
+        default=True,
+        description="Whether assets are built for it where GOVTUNE_TRAINING_CONFIGURATIONS names none.",
+    )
     base_model: BaseModelSection
     compute: ComputeSection
+    distribution: DistributionSection = Field(default_factory=DistributionSection)
     data: DataSection
     lora: LoraSection = Field(default_factory=LoraSection)
     optimization: OptimizationSection
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     experiment: Slug = Field(default="risk-factors", description="Experiment that the training run belongs to.")
 
+    registered_model: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,98}$")] = Field(
+        default_factory=lambda values: f"risk_factor_model_{re.sub(r'[.-]', '_', values.get('name', ''))}",
+        validate_default=False,
+        description="Name of the registered model in the schema `ml`: no hyphen or dot, which three-part names cannot "
+        "hold. Default: risk_factor_model_<name>. No two configurations may have the same.",
+    )
+
     @property
-    def registered_model(self) -> str:
-        """Name of the registered model in its schema: no hyphen or dot, which three-part names cannot hold."""
-        return f"risk_factor_model_{re.sub(r'[.-]', '_', self.name)}"
+    def processes(self) -> int:
+        """Processes on each instance, by the configuration: one without distribution, else one for each device."""
+        if self.distribution.strategy == "none":
+            return 1
+        found = accelerator(self.compute.instance_type)
+        return self.distribution.devices or (found.count if found else 1)
+
+    @model_validator(mode="after")
+    def _compute_can_do_it(self) -> TrainingConfiguration:
+        found = accelerator(self.compute.instance_type)
+        _require_processes(self, found)
+        _require_precision(self, found)
+        _require_memory(self, found)
+        return self
 
     def as_parameters(self) -> dict[str, Any]:
         """All fields, defaults too, as JSON values; `parse` takes them back."""
         return self.model_dump(mode="json")
+
+    def as_hyperparameters(self) -> dict[str, str]:
+        """The fields that are set as hyperparameters of a training job: `section.field`, each value as JSON.
+
+        CreateTrainingJob takes at most 100, each of up to 2,500 characters. `from_hyperparameters` takes them back.
+        """
+        flat: dict[str, Any] = {}
+        for name, value in self.as_parameters().items():
+            if name in _SECTIONS:
+                flat.update({f"{name}.{field}": inner for field, inner in value.items()})
+            else:
+                flat[name] = value
+        return {name: json.dumps(value) for name, value in flat.items() if value is not None}
+
+
+_SECTIONS = ("base_model", "compute", "distribution", "data", "lora", "optimization", "evaluation")
+
+
+def _require_processes(configuration: TrainingConfiguration, found: Accelerator | None) -> None:
+    compute, distribution, total = configuration.compute, configuration.distribution, configuration.processes
+    if distribution.strategy == "none":
+        if compute.instance_count > 1 or (distribution.devices or 1) > 1:
+            raise ValueError(
+                f"distribution.strategy is none, which is one process: it takes neither compute.instance_count = "
+                f"{compute.instance_count} nor distribution.devices = {distribution.devices}; set ddp or fsdp"
+            )
+        return
+    if found is None and distribution.devices is None:
+        raise ValueError(
+            f"{compute.instance_type} has no GPU: say distribution.devices, the number of processes on its cores"
+        )
+    if found is not None and total > found.count:
+        raise ValueError(f"distribution.devices is {total}, {compute.instance_type} has {found.count} GPUs")
+    if total * compute.instance_count == 1:
+        raise ValueError(
+            f"distribution.strategy is {distribution.strategy}, which takes several processes: {compute.instance_type} "
+            f"has one GPU and compute.instance_count is 1"
+        )
+
+
+def _require_precision(configuration: TrainingConfiguration, found: Accelerator | None) -> None:
+    precision, instance = configuration.base_model.precision, configuration.compute.instance_type
+    if precision == "fp8" and (found is None or not found.has_fp8):
+        what = "no GPU" if found is None else f"{found.name} GPUs, which have no FP8"
+        raise ValueError(f"base_model.precision is fp8, {instance} has {what}: set bf16, or take another instance type")
+    if precision == "fp8" and configuration.distribution.strategy == "fsdp":
+        raise ValueError("base_model.precision fp8 and distribution.strategy fsdp exclude each other: set bf16")
+    if precision == "bf16" and found is not None and not found.has_bf16:
+        raise ValueError(f"base_model.precision is bf16, {instance} has {found.name} GPUs, which have not: set fp32")
+
+
+def _require_memory(configuration: TrainingConfiguration, found: Accelerator | None) -> None:
+    """Refuse weights that do not fit. Activations and optimizer come on top: it is a lower limit, not a promise."""
+    billions = configuration.base_model.parameters_billions
+    if found is None or billions is None:
+        return
+    weights = billions * 1e9 * {"fp32": 4, "bf16": 2, "fp8": 1}[configuration.base_model.precision] / 2**30
+    parts = 1
+    if configuration.distribution.strategy == "fsdp":
+        parts = configuration.processes * configuration.compute.instance_count
+    if weights / parts > found.memory_gib:
+        raise ValueError(
+            f"the weights of {billions:g} billion parameters in {configuration.base_model.precision} are "
+            f"{weights:.0f} GiB, over {parts} {'part' if parts == 1 else 'parts'}; a {found.name} of "
+            f"{configuration.compute.instance_type} holds {found.memory_gib} GiB: spread them with "
+            "distribution.strategy fsdp, or take a larger instance type"
+        )
 
 
 def parse(values: Mapping[str, Any], *, source: str) -> TrainingConfiguration:
@@ -218,6 +398,30 @@ def parse(values: Mapping[str, Any], *, source: str) -> TrainingConfiguration:
             for problem in error.errors(include_url=False, include_context=False)
         )
         raise ConfigurationError(f"{source}: {problems}") from None
+
+
+def from_hyperparameters(values: Mapping[str, str], *, source: str) -> TrainingConfiguration:
+    """The configuration in a training job's hyperparameters, as `as_hyperparameters` wrote it.
+
+    Hyperparameters of the container's toolkit (`sagemaker_...`) are passed over.
+
+    Raises:
+        ConfigurationError: a value is not JSON, or a field is unknown, missing or impossible.
+    """
+    nested: dict[str, Any] = {}
+    for name, text in values.items():
+        if name.startswith("sagemaker_"):
+            continue
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise ConfigurationError(f"{source}: {name} is not JSON ({error})") from error
+        section, _, field = name.partition(".")
+        if field:
+            nested.setdefault(section, {})[field] = value
+        else:
+            nested[name] = value
+    return parse(nested, source=source)
 
 
 def load(path: Path) -> TrainingConfiguration:
@@ -239,5 +443,18 @@ def load(path: Path) -> TrainingConfiguration:
 
 
 def load_all(folder: Path = CONFIGS) -> dict[str, TrainingConfiguration]:
-    """All configurations of a folder by name, in the order of their names."""
-    return {path.stem: load(path) for path in sorted(folder.glob("*.yaml"))}
+    """All configurations of a folder by name, in the order of their names.
+
+    Raises:
+        ConfigurationError: a file is refused, or two register the same model.
+    """
+    found = {path.stem: load(path) for path in sorted(folder.glob("*.yaml"))}
+    owners: dict[str, str] = {}
+    for name, configuration in found.items():
+        other = owners.setdefault(configuration.registered_model, name)
+        if other != name:
+            raise ConfigurationError(
+                f"{folder}: {other} and {name} have the same registered_model, {configuration.registered_model}: "
+                "versions of one would take the place of the other's"
+            )
+    return found

@@ -7,6 +7,7 @@ passed. Everything here is deterministic: the same rows, configuration and token
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import json
 import random
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from train.config import DataSection
+from train.config import DataSection, Task
 from train.job import JobError
 from unitydoor.merkle import merkle_root, row_digest
 
@@ -210,6 +211,8 @@ def select(
 ) -> Selection:
     """Take up to `limit` rows of a split, in the order of a hash of seed and id, and turn them into tokens.
 
+    Where the configuration has shares, training and validation take so much of each task.
+
     The hash makes the choice independent of the table's order, and nearly the same when rows come and go. Of a split
     by year, which may be empty, nothing is taken then.
 
@@ -222,6 +225,37 @@ def select(
     if not candidates:
         raise JobError(f"the {split} split has no rows of {', '.join(data.tasks)}: check the snapshot's split")
     candidates.sort(key=lambda row: hashlib.sha256(f"{seed}:{row.example_id}".encode()).digest())
+    if data.shares is not None and split not in TEST_SPLITS:
+        return _mixed(candidates, data.shares, split, tokenizer, data, limit)
+    return _taken(candidates, split, tokenizer, data, limit)
+
+
+def _mixed(
+    candidates: Sequence[Row],
+    shares: Mapping[Task, float],
+    split: Split,
+    tokenizer: Any,
+    data: DataSection,
+    limit: int | None,
+) -> Selection:
+    """As many examples as can be had with these shares of the tasks, at most `limit`."""
+    by_task = {
+        task: _taken([row for row in candidates if row.task == task], split, tokenizer, data, limit) for task in shares
+    }
+    total = min(len(by_task[task].examples) / share for task, share in shares.items())
+    total = total if limit is None else min(total, limit)
+    chosen: list[Example] = []
+    for task, share in shares.items():
+        chosen += by_task[task].examples[: max(1, round(total * share))]
+    return Selection(
+        tuple(chosen),
+        sum(selection.considered for selection in by_task.values()),
+        sum(selection.overlong for selection in by_task.values()),
+    )
+
+
+def _taken(candidates: Sequence[Row], split: Split, tokenizer: Any, data: DataSection, limit: int | None) -> Selection:
+    """The first `limit` of the candidates that fit. Raises JobError where too few do."""
     examples: list[Example] = []
     considered = 0
     for row in candidates:
@@ -237,6 +271,8 @@ def select(
                 f"data.max_length is {data.max_length}: raise it, or set data.overlong to drop"
             )
     overlong = considered - len(examples)
+    if not considered:
+        raise JobError(f"the {split} split lacks rows of a task that data.shares names: {', '.join(data.tasks)}")
     if overlong > data.max_dropped_share * considered or not examples:
         raise JobError(
             f"{overlong} of {considered} {split} rows are longer than data.max_length = {data.max_length} tokens, "
@@ -316,3 +352,35 @@ def _epoch(lengths: Sequence[int], batch_size: int, generator: random.Random) ->
     generator.shuffle(complete)
     for batch in [*complete, *rest]:
         yield from batch
+
+
+def packed_order(lengths: Sequence[int], *, capacity: int, epochs: float, seed: int) -> list[tuple[int, ...]]:
+    """Rows of examples, by their indices, for all epochs: each row's lengths add up to at most `capacity`.
+
+    In each epoch every example is in one row, the longest are placed first, each into the fullest row that has room
+    (best fit decreasing), and the rows come in a random order. A part of an epoch takes the first part of its rows.
+    No length may be over `capacity`.
+    """
+    order: list[tuple[int, ...]] = []
+    whole, part = divmod(epochs, 1)
+    for epoch in range(int(whole) + (part > 0)):
+        generator = random.Random(f"{seed}:{epoch}")  # noqa: S311
+        rows = _packed(lengths, capacity, generator)
+        order += rows if epoch < whole else rows[: max(1, round(part * len(rows)))]
+    return order
+
+
+def _packed(lengths: Sequence[int], capacity: int, generator: random.Random) -> list[tuple[int, ...]]:
+    indices = list(range(len(lengths)))
+    generator.shuffle(indices)
+    rows: list[list[int]] = []
+    room: list[tuple[int, int]] = []  # (what is left of a row, its number), in order
+    for index in sorted(indices, key=lambda index: -lengths[index]):
+        place = bisect.bisect_left(room, (lengths[index], -1))
+        left, row = room.pop(place) if place < len(room) else (capacity, len(rows))
+        if row == len(rows):
+            rows.append([])
+        rows[row].append(index)
+        bisect.insort(room, (left - lengths[index], row))
+    generator.shuffle(rows)
+    return [tuple(row) for row in rows]

@@ -1,290 +1,101 @@
-"""Evaluation: completion loss, greedy generation, ROUGE, BLEU and accuracy; offline, and the same inside the job.
+"""Evaluation of a trained adapter offline: the same code, rows and figures as in the job that trained it.
 
-The metrics subclass `evaluate.Metric` over rouge_score and sacrebleu: `evaluate.load` would fetch their code
-from a hub. Base and tuned model are the same weights with the adapter off and on.
+    python -m train.evaluate --adapter DIR --model DIR --rows FILE --configuration FILE --out FILE
 
-What is kept of an evaluation is figures. Prompts, references and what is generated from them are governed text, and
-the job's artifacts are read, and registered, by roles that have no rights on the table.
+FILE of --rows are the JSON lines that the adapter was trained on, all splits: the baselines learn from its training
+rows, and the configuration chooses the rows of each split as it did for the job. --out is written as `evaluation.json`
+is in a job's model folder. With --splits only some of the configuration's splits are evaluated.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import datasets
-import evaluate
-import torch
-from rouge_score import rouge_scorer
-from sacrebleu.metrics import BLEU
+# As train.train sets them: libraries read them when they are imported.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from train.config import FREE_TEXT, TrainingConfiguration
-from train.data import Example, Row
-from train.job import JobError
-from train.model import PRECISIONS
+from train.config import ConfigurationError, TrainingConfiguration, load
+from train.data import TEST_SPLITS, Row, read_jsonl
+from train.job import JobError, failure_line
 
-IGNORED = -100  # torch's cross entropy leaves out targets of this value
-
-Progress = Callable[[str, Mapping[str, float]], None]
-
-_TEXTS = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Value("string")})
+LOG = logging.getLogger("train")
 
 
-_ROUGE = {"rouge1": "rouge_1", "rouge2": "rouge_2", "rougeL": "rouge_l"}  # rouge_score's names and ours
+def main(argv: Sequence[str] | None = None) -> int:
+    """Evaluate and write the figures. Exit code 0, or 1 after an error, which is said in one line."""
+    logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+    LOG.setLevel(logging.INFO)
+    arguments = _arguments(sys.argv[1:] if argv is None else argv)
+    try:
+        configuration = load(arguments.configuration)
+        if arguments.splits:
+            evaluation = configuration.evaluation.model_copy(update={"splits": tuple(arguments.splits)})
+            configuration = configuration.model_copy(update={"evaluation": evaluation})
+        rows = read_jsonl(arguments.rows)
+        figures = evaluate_adapter(arguments.adapter, arguments.model, rows, configuration)
+        arguments.out.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    except (JobError, ConfigurationError, OSError) as error:
+        LOG.error("failed: %s", failure_line(error))
+        return 1
+    return 0
 
 
-def rouge_by_row(predictions: Sequence[str], references: Sequence[str]) -> list[dict[str, float]]:
-    """F-measures of ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) with Porter stemming, 0 to 1, of each prediction."""
-    scorer = rouge_scorer.RougeScorer(list(_ROUGE), use_stemmer=True)
-    scores = [
-        scorer.score(reference, prediction) for prediction, reference in zip(predictions, references, strict=True)
-    ]
-    return [{key: float(score[kind].fmeasure) for kind, key in _ROUGE.items()} for score in scores]
-
-
-class Rouge(evaluate.Metric):  # type: ignore[misc]
-    """Means of `rouge_by_row`."""
-
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description="ROUGE-1, ROUGE-2, ROUGE-L", citation="", inputs_description="texts", features=_TEXTS
-        )
-
-    def _compute(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-        scores = rouge_by_row(predictions, references)
-        return {key: sum(score[key] for score in scores) / len(scores) for key in _ROUGE.values()}
-
-
-class Bleu(evaluate.Metric):  # type: ignore[misc]
-    """Corpus BLEU (Papineni et al. 2002; sacrebleu's 13a tokens), 0 to 100."""
-
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(description="corpus BLEU", citation="", inputs_description="texts", features=_TEXTS)
-
-    def _compute(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-        return {"bleu": BLEU().corpus_score(list(predictions), [list(references)]).score}
-
-
-METRICS: Mapping[str, type[evaluate.Metric]] = {"rouge": Rouge, "bleu": Bleu}
-
-
-def score(names: Sequence[str], predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """The named metrics of `METRICS` over predictions and their references."""
-    scores: dict[str, float] = {}
-    for name in names:
-        metric = METRICS[name](keep_in_memory=True)
-        scores.update(metric.compute(predictions=list(predictions), references=list(references)))
-    return scores
-
-
-def evaluate_generation(
-    model: Any,
-    tokenizer: Any,
-    examples: Sequence[Example],
-    configuration: TrainingConfiguration,
-    *,
-    progress: Progress,
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Generate with the base model (adapter off) and the tuned one, and score both.
-
-    Returns scores as `<metric>_base` and `<metric>_tuned`: the metrics of `configuration` over the rows of T1, and
-    `<task>_accuracy` over those of each task of labels. And for each example its id, its split, its task and ROUGE or
-    accuracy under both models, by which it can be found in the table by those who may read it (BLEU is a figure of a
-    corpus). No text is among them: see the module.
-    """
-    wanted = configuration.evaluation
-    dtype = PRECISIONS[configuration.base_model.precision]
-    scores: dict[str, float] = {}
-    by_row: dict[str, list[dict[str, float]]] = {}
-    for name, adapter in (("base", model.disable_adapter()), ("tuned", nullcontext())):
-        with adapter:
-            texts = generate(
-                model,
-                tokenizer,
-                examples,
-                batch_size=wanted.batch_size,
-                max_new_tokens=wanted.max_new_tokens,
-                dtype=dtype,
-                progress=_led_by(f"{name} model", progress),
-            )
-        found, by_row[name] = score_by_task(wanted.metrics, [example.row for example in examples], texts)
-        scores.update({f"{metric}_{name}": value for metric, value in found.items()})
-    records = [
-        {
-            "example_id": example.row.example_id,
-            "split": example.row.split,
-            "task": example.row.task,
-            "base": base,
-            "tuned": tuned,
-        }
-        for example, base, tuned in zip(examples, by_row["base"], by_row["tuned"], strict=True)
-    ]
-    return scores, records
-
-
-def score_by_task(
-    names: Sequence[str], rows: Sequence[Row], texts: Sequence[str]
-) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """Score what was generated for rows: the named metrics over T1, accuracy over each task of labels.
-
-    Returns the scores, and for each row its ROUGE, or 1.0 or 0.0 as `accuracy`.
-    """
-    scores: dict[str, float] = {}
-    by_row: list[dict[str, float]] = [{} for _ in rows]
-    for task in sorted({row.task for row in rows}):
-        places = [place for place, row in enumerate(rows) if row.task == task]
-        predictions, references = [texts[place] for place in places], [rows[place].completion for place in places]
-        if task == FREE_TEXT:
-            scores.update(score(names, predictions, references))
-            found = rouge_by_row(predictions, references)
-        else:
-            found = [
-                {"accuracy": float(_label(prediction) == _label(reference))}
-                for prediction, reference in zip(predictions, references, strict=True)
-            ]
-            scores[f"{task.lower()}_accuracy"] = sum(row["accuracy"] for row in found) / len(found)
-        for place, row in zip(places, found, strict=True):
-            by_row[place] = row
-    return scores, by_row
-
-
-def _label(text: str) -> str:
-    """The text as a label: in lower case, without a full stop and needless space."""
-    return " ".join(text.casefold().split()).rstrip(".")
-
-
-def _led_by(prefix: str, progress: Progress) -> Progress:
-    return lambda text, values: progress(f"{prefix} {text}", values)
-
-
-def completion_loss(
-    model: Any, examples: Sequence[Example], *, batch_size: int, padding: int, dtype: torch.dtype
-) -> float:
-    """Mean negative log likelihood (nats) of the completions' tokens, each token counting the same.
+def evaluate_adapter(
+    adapter: Path, model: Path, rows: Sequence[Row], configuration: TrainingConfiguration
+) -> list[Mapping[str, Any]]:
+    """The rows of the evaluation of the adapter in a folder, on the base model in another.
 
     Raises:
-        JobError: it is not a finite number.
+        JobError: a folder holds no model or adapter, or the rows do not fit the configuration.
     """
-    total, tokens = loss_totals(model, examples, batch_size=batch_size, padding=padding, dtype=dtype)
-    if not math.isfinite(total):
-        raise JobError(f"the loss on {len(examples)} examples is {total}: the weights are broken or have diverged")
-    return total / tokens
+    # Heavy imports: a wrong path is said before they are paid for.
+    from peft import PeftModel
 
+    from train import stages
+    from train.attestation import make_deterministic
+    from train.evaluation import evaluate_splits, labels_of
+    from train.model import load_base
 
-def loss_totals(
-    model: Any, examples: Sequence[Example], *, batch_size: int, padding: int, dtype: torch.dtype
-) -> tuple[float, int]:
-    """Sum of the negative log likelihoods (nats) and number of the completions' tokens."""
-    total, tokens = 0.0, 0
-    with inference(model, dtype):
-        for batch in _batches(examples, batch_size, length=lambda example: len(example.input_ids)):
-            inputs = {name: tensor.to(model.device) for name, tensor in pad_right(batch, padding).items()}
-            labels = inputs.pop("labels")
-            keep = kept_positions(labels)
-            logits = model(**inputs, logits_to_keep=keep, use_cache=False).logits
-            targets = labels[:, keep + 1]
-            total += token_losses(logits, targets).item()
-            tokens += int((targets != IGNORED).sum())
-    return total, tokens
-
-
-def kept_positions(labels: torch.Tensor) -> torch.Tensor:
-    """Positions whose next token is to be predicted in some example of the batch.
-
-    A completion is a small part of an example and a vocabulary is large: only these positions need to go through
-    the LM head, which would else be a large part of a small model's work.
-    """
-    return (labels[:, 1:] != IGNORED).any(dim=0).nonzero().squeeze(1)
-
-
-def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Sum of the cross entropies of all targets that count."""
-    return torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+    make_deterministic(configuration.optimization.seed, configuration.compute.threads)
+    if not (adapter / "adapter_config.json").is_file():
+        raise JobError(f"{adapter} holds no adapter: name the folder with adapter_config.json")
+    base = load_base(model, configuration.base_model)
+    splits = stages.choose(rows, base.tokenizer, configuration)
+    training = [example.row for example in splits.pop("train").examples]
+    evaluation = evaluate_splits(
+        PeftModel.from_pretrained(base.model, adapter, local_files_only=True),
+        base.tokenizer,
+        {split: selection.examples for split, selection in splits.items()},
+        training=training,
+        labels=labels_of(rows),
+        configuration=configuration,
+        progress=stages.progress,
     )
+    stages.progress("evaluated", evaluation.plain())
+    return list(evaluation.rows)
 
 
-def pad_right(examples: Sequence[Example], padding: int) -> dict[str, torch.Tensor]:
-    """A training batch: input_ids, attention_mask and labels, which are IGNORED outside the completion."""
-    width = max(len(example.input_ids) for example in examples)
-    ids = torch.full((len(examples), width), padding)
-    mask = torch.zeros((len(examples), width), dtype=torch.long)
-    labels = torch.full((len(examples), width), IGNORED)
-    for row, example in enumerate(examples):
-        tokens = torch.tensor(example.input_ids)
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-        labels[row, example.prompt_length : len(tokens)] = tokens[example.prompt_length :]
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="train.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--adapter", type=Path, required=True, help="folder that train.py saved the adapter in")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
+    parser.add_argument("--rows", type=Path, required=True, help="JSON lines with prompt, completion and split")
+    parser.add_argument("--configuration", type=Path, required=True, help="YAML file of train/configs")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--splits", nargs="+", choices=("validation", *TEST_SPLITS), help="evaluate these splits only")
+    return parser.parse_args(argv)
 
 
-def generate(
-    model: Any,
-    tokenizer: Any,
-    examples: Sequence[Example],
-    *,
-    batch_size: int,
-    max_new_tokens: int,
-    dtype: torch.dtype,
-    progress: Progress,
-) -> list[str]:
-    """Greedy completions of the prompts, in the order of the examples."""
-    texts: dict[str, str] = {}
-    started = time.monotonic()
-    with inference(model, dtype):
-        for batch in _batches(examples, batch_size, length=lambda example: example.prompt_length):
-            inputs = _pad_left(batch, tokenizer.pad_token_id)
-            width = inputs["input_ids"].shape[1]
-            output = model.generate(
-                **{name: tensor.to(model.device) for name, tensor in inputs.items()},
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                use_cache=True,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
-            decoded = tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
-            texts.update(zip((example.row.example_id for example in batch), map(str.strip, decoded), strict=True))
-            seconds = time.monotonic() - started
-            left = seconds / len(texts) * (len(examples) - len(texts))
-            progress(f"generated {len(texts)}/{len(examples)}", {"eta_seconds": left})
-    return [texts[example.row.example_id] for example in examples]
-
-
-@contextmanager
-def inference(model: Any, dtype: torch.dtype) -> Iterator[None]:
-    """No gradients, no dropout, and matrix products in `dtype`; the model's mode comes back afterwards."""
-    training = model.training
-    model.eval()
-    autocast: AbstractContextManager[Any] = nullcontext()
-    if dtype is torch.bfloat16:
-        autocast = torch.autocast(model.device.type, dtype=dtype)
-    try:
-        with torch.inference_mode(), autocast:
-            yield
-    finally:
-        model.train(training)
-
-
-def _batches(
-    examples: Sequence[Example], size: int, *, length: Callable[[Example], int]
-) -> Iterator[Sequence[Example]]:
-    """Batches of examples of like length: the least padding."""
-    ordered = sorted(examples, key=lambda example: (length(example), example.row.example_id))
-    for start in range(0, len(ordered), size):
-        yield ordered[start : start + size]
-
-
-def _pad_left(examples: Sequence[Example], padding: int) -> dict[str, torch.Tensor]:
-    """A batch for generation: prompts end at the same position, where the completions begin."""
-    width = max(example.prompt_length for example in examples)
-    ids = torch.full((len(examples), width), padding)
-    mask = torch.zeros((len(examples), width), dtype=torch.long)
-    for row, example in enumerate(examples):
-        ids[row, width - example.prompt_length :] = torch.tensor(example.prompt_ids)
-        mask[row, width - example.prompt_length :] = 1
-    return {"input_ids": ids, "attention_mask": mask}
+if __name__ == "__main__":
+    raise SystemExit(main())

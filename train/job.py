@@ -7,8 +7,10 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-ru
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -33,19 +35,28 @@ class JobFolders:
     checkpoints: Path
     output: Path
     inputs: Path
+    config: Path
     environment: Mapping[str, str]
 
     @classmethod
     def of(cls, environment: Mapping[str, str], *, base: Path | None = None) -> JobFolders:
         """The folders of a container, or of a tree under `base` for use by hand."""
         if base is not None:
-            return cls(base / "model", base / "checkpoints", base / "output", base / "input" / "data", {})
+            return cls(
+                base / "model",
+                base / "checkpoints",
+                base / "output",
+                base / "input" / "data",
+                base / "input" / "config",
+                {},
+            )
         root = Path(environment.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
         return cls(
             model=Path(environment.get("SM_MODEL_DIR", root / "model")),
             checkpoints=Path(environment.get("SM_CHECKPOINT_DIR", root / "checkpoints")),
             output=Path(environment.get("SM_OUTPUT_DIR", root / "output")),
             inputs=Path(environment.get("SM_INPUT_DIR", root / "input")) / "data",
+            config=Path(environment.get("SM_INPUT_CONFIG_DIR", root / "input" / "config")),
             environment=environment,
         )
 
@@ -62,6 +73,19 @@ class JobFolders:
             )
         return folder
 
+    def hyperparameters(self) -> dict[str, str]:
+        """The job's hyperparameters, as they stand in the request: each value a text.
+
+        Raises:
+            JobError: the service has left no such file.
+        """
+        path = self.config / "hyperparameters.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise JobError(f"cannot read the job's hyperparameters: {error}") from error
+        return {str(name): str(value) for name, value in values.items()}
+
     def has_channel(self, name: str) -> bool:
         """Whether the job has an input channel of that name."""
         return self._channel(name).is_dir()
@@ -72,7 +96,21 @@ class JobFolders:
     def write_failure(self, error: BaseException) -> None:
         """Leave one readable line where SageMaker looks for the reason of a failure."""
         self.output.mkdir(parents=True, exist_ok=True)
-        (self.output / "failure").write_text(failure_line(error), encoding="utf-8")
+        self._failure.write_text(failure_line(error), encoding="utf-8")
+
+    def write_first_failure(self, error: BaseException) -> None:
+        """The same, where no other process of the job has: the first to fail has the cause, the others miss it."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), self._failure.open("x", encoding="utf-8") as file:
+            file.write(failure_line(error))
+
+    def forget_failure(self) -> None:
+        """Remove the line that an earlier run in the same folders has left."""
+        self._failure.unlink(missing_ok=True)
+
+    @property
+    def _failure(self) -> Path:
+        return self.output / "failure"
 
 
 def failure_line(error: BaseException) -> str:

@@ -1,8 +1,7 @@
 """Models: tokenizer, frozen base weights of each supported family, and the LoRA adapter on them.
 
 Most instruction models load as causal language models. Ministral 3 comes as a vision-language checkpoint
-(`mistral3`), of which the language tower alone is trained; its release has FP8 weights, which are turned into
-bf16 here.
+(`mistral3`), of which the language tower alone is trained; its release has FP8 weights (`train.fp8`).
 """
 
 from __future__ import annotations
@@ -17,9 +16,11 @@ import torch
 
 from train.config import BaseModelSection, LoraSection
 from train.files import folder_digest
-from train.job import JobError, failure_line
+from train.fp8 import dequantized, keep
+from train.job import JobError
 
-PRECISIONS: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp32": torch.float32}
+PRECISIONS: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp8": torch.bfloat16}
+"""Of matrix products."""
 
 _CAUSAL_FAMILIES = frozenset({"llama", "mistral", "ministral3"})
 _DIGEST_RECORD = "digest.json"
@@ -35,47 +36,38 @@ class BaseModel:
     digest: str
 
 
-def from_hub(wanted: BaseModelSection) -> Path:
-    """Fetch the base model's folder from the model hub, at the configured revision.
+def checked_digest(folder: Path, wanted: BaseModelSection) -> str:
+    """The digest of a base model's folder.
 
     Raises:
-        JobError: the hub refuses or cannot be reached.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        # Mistral's repositories hold the weights a second time in their own layout (consolidated*).
-        folder = snapshot_download(
-            wanted.name,
-            revision=wanted.revision,
-            allow_patterns=["*.json", "*.jinja", "*.safetensors"],
-            ignore_patterns=["consolidated*"],
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
-        raise JobError(
-            f"cannot fetch {wanted.name} at {wanted.revision} from the model hub ({failure_line(error)}): "
-            f"give the job a `model` channel with the folder instead"
-        ) from error
-    return Path(folder)
-
-
-def load_base(folder: Path, wanted: BaseModelSection) -> BaseModel:
-    """Load weights and tokenizer from a Hugging Face folder, in the wanted precision, on the CPU.
-
-    Raises:
-        JobError: the folder is no model, is of a family that is not supported, or has another digest.
+        JobError: the configuration expects another.
     """
     digest = folder_digest(folder, without=[_DIGEST_RECORD])
     if wanted.digest is not None and digest != wanted.digest:
         raise JobError(f"base model {wanted.name} has digest {digest}, the configuration expects {wanted.digest}")
+    return digest
+
+
+def load_base(folder: Path, wanted: BaseModelSection, *, digest: str | None = None) -> BaseModel:
+    """Load weights and tokenizer from a Hugging Face folder, in the wanted precision, on the CPU.
+
+    `digest` is that of the folder where it was checked already: large weights are read once then.
+
+    Raises:
+        JobError: the folder is no model, is of a family that is not supported, has another digest, or has no FP8
+            weights to keep.
+    """
+    digest = digest or checked_digest(folder, wanted)
     configuration = _model_configuration(folder)
     family = str(configuration.get("model_type"))
     dtype = PRECISIONS[wanted.precision]
     quantization = configuration.get("quantization_config") or {}
     if quantization and quantization.get("quant_method") != "fp8":
         raise JobError(f"base model {wanted.name} is quantized by {quantization.get('quant_method')!r}, not fp8")
-    model = _load_fp8(folder, family, dtype) if quantization else _load(folder, family, dtype)
+    keep_fp8 = wanted.precision == "fp8"
+    if keep_fp8:
+        _require_fp8(wanted, bool(quantization))
+    model = _load_fp8(folder, family, dtype, keep_fp8=keep_fp8) if quantization else _load(folder, family, dtype)
     model.config.use_cache = False
     model.requires_grad_(False)
     return BaseModel(family, model, load_tokenizer(folder), digest)
@@ -119,13 +111,30 @@ def target_modules(family: str, targets: tuple[str, ...]) -> str | list[str]:
     return sorted(targets)
 
 
-def save_adapter(model: Any, tokenizer: Any, wanted: BaseModelSection, folder: Path) -> str:
+def adapter_state(model: Any) -> dict[str, torch.Tensor]:
+    """The adapter's weights by their names in the model, whole and on the CPU.
+
+    Where the weights are spread over processes, all of them have to call it.
+    """
+    from torch.distributed.tensor import DTensor
+
+    found = {}
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            whole = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
+            found[name] = whole.detach().cpu()
+    return found
+
+
+def save_adapter(
+    model: Any, weights: Mapping[str, torch.Tensor], tokenizer: Any, wanted: BaseModelSection, folder: Path
+) -> str:
     """Save adapter and tokenizer as a folder that peft loads, and return the folder's digest.
 
     The bytes depend on the weights alone: no machine path, no set order, no generated model card.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(folder, state_dict=dict(weights), save_embedding_layers=False)
     tokenizer.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
@@ -169,8 +178,15 @@ def _load(folder: Path, family: str, dtype: torch.dtype) -> Any:
     return model
 
 
-def _load_fp8(folder: Path, family: str, dtype: torch.dtype) -> Any:
-    """Load a checkpoint with FP8 weights as if it had been saved in `dtype`.
+def _require_fp8(wanted: BaseModelSection, quantized: bool) -> None:
+    if not quantized:
+        raise JobError(f"base_model.precision is fp8, the checkpoint of {wanted.name} has no FP8 weights: set bf16")
+    if not torch.cuda.is_available() or torch.cuda.get_device_capability() < (8, 9):
+        raise JobError("base_model.precision is fp8, this machine has no GPU with FP8 (8.9 or later): set bf16")
+
+
+def _load_fp8(folder: Path, family: str, dtype: torch.dtype, *, keep_fp8: bool) -> Any:
+    """Load a checkpoint with FP8 weights as if it had been saved in `dtype`; `keep_fp8` puts those back afterwards.
 
     transformers can dequantise (FineGrainedFP8Config), but only where triton is installed, which a machine
     without a GPU has no use for. The arithmetic is one product, so it is done here, on every machine alike.
@@ -194,7 +210,10 @@ def _load_fp8(folder: Path, family: str, dtype: torch.dtype) -> Any:
     _refuse_random_weights(folder, report)
     model.name_or_path = str(folder)
     # Tensors that were not FP8 keep the precision of the checkpoint.
-    return model.to(dtype)
+    model = model.to(dtype)
+    if keep_fp8:
+        keep(model, stored)
+    return model
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -202,30 +221,6 @@ def _weight_files(folder: Path) -> list[Path]:
     if not index.exists():
         return [folder / "model.safetensors"]
     return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
-
-
-def dequantized(stored: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """FP8 weights times their scales, in `dtype`; the scales themselves and the activations' are left out.
-
-    `<name>.weight_scale_inv` is one number for a tensor, or one for each block of its rows and columns.
-    """
-    weights = {}
-    for name, tensor in stored.items():
-        if name.endswith(("_scale_inv", "activation_scale")):
-            continue
-        scale = stored.get(f"{name}_scale_inv")
-        weights[name] = tensor if scale is None else (tensor.float() * _spread(scale, tensor)).to(dtype)
-    return weights
-
-
-def _spread(scale: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    scale = scale.float()
-    if scale.ndim < weight.ndim:
-        return scale
-    for axis, size in enumerate(weight.shape):
-        block = -(-size // scale.shape[axis])
-        scale = scale.repeat_interleave(block, dim=axis).narrow(axis, 0, size)
-    return scale
 
 
 def _refuse_random_weights(folder: Path, report: Mapping[str, Any]) -> None:

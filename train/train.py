@@ -12,15 +12,15 @@ By hand, everything is named:
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,27 +32,52 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # spinning threads keep from running the very thread that they wait for, and a step takes ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from train.config import FREE_TEXT, TrainingConfiguration, load, parse
-from train.data import SPLITS, TEST_SPLITS, Row, Selection, Split, read_jsonl, read_snapshot, rows_digest, select
+from train.config import TrainingConfiguration, from_hyperparameters, load
+from train.curve import Curve
+from train.data import Row, read_jsonl, read_snapshot
+from train.device_use import DeviceUse
+from train.evaluations_table import Evaluated, write
 from train.job import Interrupted, InterruptionGuard, JobError, JobFolders, failure_line
-from train.metrics import line
+from train.launch import launch, plan
+from train.processes import Processes, is_started, joined
+from train.tracking import FINISHED, MlflowTracker, NoTracker, Results, Server, Tracker, started, watched
 from unitydoor.catalog import Catalog
 from unitydoor.oauth import ClientCredentials
 from unitydoor.secrets import load_principal
 from unitydoor.transport import Transport
-from unitydoor.vending import Grant, Lease
+from unitydoor.vending import Lease
 
 LOG = logging.getLogger("train")
 EXIT_INTERRUPTED = 128 + 15  # as a shell reports SIGTERM
+_PIPES_CONTEXT = "DAGSTER_PIPES_CONTEXT"
 _MESSAGE_SECONDS = 3.0
 _PROVENANCE = ("table", "table_version", "merkle_root", "run_id", "code_version")
-_PARAMETERS = ("configuration", "catalog_host", "secret_id", *_PROVENANCE)
+_PARAMETERS = ("catalog_host", "secret_id", "evaluations_table", "evaluations_location", *_PROVENANCE)
 
 
 class Report(Protocol):
     """Where the results go."""
 
     def __call__(self, metadata: Mapping[str, Any], data_version: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the evaluation's figures stand beside the report: metadata of it, and credentials that were vended."""
+
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    credentials: Sequence[Mapping[str, str]] = ()
+
+
+class Publish(Protocol):
+    """Where the evaluation's figures go; by hand they stay in the model folder."""
+
+    def __call__(self, figures: Sequence[Mapping[str, Any]], adapter: str, base_model: str) -> Published:
+        """Take the figures of an adapter and its base model, both by their digests."""
+
+
+def _keep(figures: Sequence[Mapping[str, Any]], adapter: str, base_model: str) -> Published:
+    return Published()
 
 
 @dataclass(frozen=True)
@@ -65,182 +90,128 @@ class Job:
     report: Report
     provenance: Mapping[str, Any] = field(default_factory=dict)
     credentials: Sequence[Mapping[str, str]] = ()
+    publish: Publish = _keep
+    tracker: Tracker = field(default_factory=NoTracker)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job. Exit code 0, 1 after a failure (its line stands in the failure file), 143 after SIGTERM."""
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
     LOG.setLevel(logging.INFO)
-    arguments = _arguments(sys.argv[1:] if argv is None else argv)
+    options = sys.argv[1:] if argv is None else argv
+    arguments = _arguments(options)
     folders = JobFolders.of(os.environ, base=arguments.out)
     guard = InterruptionGuard()
     guard.install()
+    several = is_started(os.environ)
     try:
-        if arguments.configuration:
-            run(_job_by_hand(arguments), folders, guard)
-        else:
-            with _job_of_orchestrator(folders) as job:
-                run(job, folders, guard)
-    except Interrupted as interrupted:
-        LOG.warning("%s", interrupted)
-        return EXIT_INTERRUPTED
+        configuration = _configuration(arguments, folders)
+        if (planned := plan(configuration, os.environ)) is not None:
+            return launch(planned, options, folders)
+        if several and os.environ["RANK"] != "0":
+            LOG.setLevel(logging.WARNING)
+        with joined(os.environ) as processes, _job(arguments, configuration, folders, processes) as job:
+            run(job, folders, guard, processes)
     except Exception as error:
-        folders.write_failure(error)
+        # What other processes leave behind when SIGTERM ends them first is no failure of this one.
+        if isinstance(error, Interrupted) or (several and guard.requested):
+            LOG.warning("%s", failure_line(error))
+            return EXIT_INTERRUPTED
+        (folders.write_first_failure if several else folders.write_failure)(error)
         LOG.exception("failed: %s", failure_line(error))
         return 1
     return 0
 
 
-def run(job: Job, folders: JobFolders, guard: InterruptionGuard) -> None:
-    """Train, evaluate, save and report."""
-    # Heavy imports: a refused configuration or credential is said before they are paid for.
-    from train.attestation import attestation, environment, make_deterministic
-    from train.evaluate import completion_loss, evaluate_generation
-    from train.model import PRECISIONS, attach_adapter, load_base, save_adapter
-    from train.trainer import train
+def run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Processes) -> None:
+    """Train, evaluate, save and report; all processes take part, the main one alone saves and reports."""
+    with watched(job.tracker):
+        _run(job, folders, guard, processes)
 
-    # Configuration.
-    started = time.monotonic()
+
+def _run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Processes) -> None:
+    began = time.monotonic()
+    # Heavy imports: a refused configuration or credential is said before they are paid for.
+    from train import stages
+    from train.attestation import make_deterministic
+
     configuration = job.configuration
     make_deterministic(configuration.optimization.seed, configuration.compute.threads)
+    curve = Curve()
+    prepared = stages.prepare(configuration, job.rows, job.model, processes)
+    digests = {"base_model_digest": prepared.base.digest, "rows_digest": prepared.content}
+    rows: dict[str, int] = {split: len(selection.examples) for split, selection in prepared.splits.items()}
+    name = os.environ.get("TRAINING_JOB_NAME", "")
+    about = started(configuration, job.provenance, job=name, rows=rows, digests=digests)
+    job.tracker.start(about, folders.checkpoints / prepared.identity)
 
-    # Model.
-    base = load_base(job.model, configuration.base_model)
-    model = attach_adapter(base, configuration.lora)
-    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    LOG.info("base model %s (%s), adapter of %d parameters", configuration.base_model.name, base.family, trainable)
+    def log_step(step: int, values: Mapping[str, float]) -> None:
+        curve.add(step, values)
+        job.tracker.log_step(step, values)
 
-    # Data.
-    splits = {split: _select(job, split, base.tokenizer) for split in SPLITS}
-    examples, validation = splits["train"].examples, splits["validation"].examples
-    _require_headlines(splits[TEST_SPLITS[0]])
-    content = rows_digest(example.row for selection in splits.values() for example in selection.examples)
-
-    # Trainer.
-    options = {
-        "batch_size": configuration.evaluation.batch_size,
-        "padding": base.tokenizer.pad_token_id,
-        "dtype": PRECISIONS[configuration.base_model.precision],
-    }
-    loss_before = completion_loss(model, validation, **options)
-    _progress("before training", {"validation_loss": loss_before})
-    result = train(
-        configuration,
-        model=model,
-        tokenizer=base.tokenizer,
-        examples=examples,
-        validation=validation,
-        checkpoints=folders.checkpoints / _identity(configuration, content, base.digest),
-        guard=guard,
-        progress=_progress,
+    with DeviceUse(os.environ) as device_use:
+        fitted = stages.fit(prepared, folders, guard, log_step, processes)
+    assessed = stages.assess(prepared)
+    metrics = stages.metrics_of(prepared, fitted, assessed, seconds=time.monotonic() - began)
+    weights = stages.adapter_weights(prepared)
+    if not processes.is_main:
+        return
+    saved = stages.save(
+        prepared, fitted, assessed, weights=weights, metrics=metrics, provenance=job.provenance, folders=folders
     )
-    loss_after = completion_loss(model, validation, **options)
-    _progress("after training", {"validation_loss": loss_after, "tokens_per_second": result.tokens_per_second})
-
-    # Evaluation.
-    scores: dict[str, float] = {}
-    by_row: list[dict[str, Any]] = []
-    for split in TEST_SPLITS:
-        if splits[split].examples:
-            found, records = evaluate_generation(
-                model, base.tokenizer, splits[split].examples, configuration, progress=_progress
-            )
-            # What is said of unseen companies has the plain names: the gates and the registry read them.
-            named = found if split == TEST_SPLITS[0] else {f"{split}_{key}": value for key, value in found.items()}
-            _progress(f"{split} split", named)
-            scores.update(named)
-            by_row.extend(records)
-
-    # Save.
-    adapter = save_adapter(model, base.tokenizer, configuration.base_model, folders.model / "adapter")
-    metrics = {
-        **{f"rows_{split}": len(splits[split].examples) for split in SPLITS},
-        **{f"overlong_{split}": splits[split].overlong for split in SPLITS},
-        "loss_before": loss_before,
-        "loss_after": loss_after,
-        **scores,
-        "steps": result.steps,
-        "resumed_from": result.resumed_from,
-        "tokens_per_second": result.tokens_per_second,
-        "train_seconds": result.seconds,
-        "seconds": time.monotonic() - started,
-        "trainable_parameters": trainable,
-    }
-    record = attestation(
-        configuration=configuration.as_parameters(),
-        provenance=job.provenance,
-        base_digest=base.digest,
-        rows_digest=content,
-        adapter_digest=adapter,
-        environment=environment(),
-    )
-    _write_json(folders.model / "metrics.json", {**metrics, "losses": result.losses})
-    _write_json(folders.model / "attestation.json", record)
-    _write_lines(folders.model / "predictions.jsonl", by_row)
-    LOG.info("adapter %s in %s", adapter, folders.model)
+    published = job.publish(assessed.figures, saved.adapter, prepared.base.digest)
+    use = device_use.mean()
+    numbers = metrics if use is None else {**metrics, "device_use": use}
+    tracked = job.tracker.finish(FINISHED, Results(numbers, assessed.figures, {"adapter_sha256": saved.adapter}))
     job.report(
         {
             **metrics,
-            "adapter_sha256": adapter.removeprefix("sha256:"),
-            "base_model_digest": base.digest,
-            "rows_digest": content,
+            "curve": curve.points(),
+            "device_use": use,
+            "evaluation": list(assessed.figures),
+            **published.metadata,
+            **tracked.metadata(),
+            "adapter_sha256": saved.adapter.removeprefix("sha256:"),
+            **digests,
             **job.provenance,
-            "credentials": list(job.credentials),
-            "environment": record["environment"],
+            "credentials": [*job.credentials, *published.credentials],
+            "environment": saved.environment,
         },
-        adapter,
+        saved.adapter,
     )
-
-
-def _select(job: Job, split: Split, tokenizer: Any) -> Selection:
-    data = job.configuration.data
-    limits = {"train": data.max_train_rows, "validation": data.max_validation_rows}
-    limit = data.max_test_rows if split in TEST_SPLITS else limits[split]
-    seed = job.configuration.optimization.seed
-    selection = select(job.rows, split, tokenizer, data, limit=limit, seed=seed)
-    tokens = sum(len(example.input_ids) for example in selection.examples)
-    LOG.info(
-        "%s: %d examples, %d tokens; %d of %d rows were too long",
-        split,
-        len(selection.examples),
-        tokens,
-        selection.overlong,
-        selection.considered,
-    )
-    return selection
-
-
-def _require_headlines(test: Selection) -> None:
-    """Raise JobError where no row of T1 is generated: the model could not be judged, after hours of training."""
-    if all(example.row.task != FREE_TEXT for example in test.examples):
-        raise JobError(
-            f"none of the {len(test.examples)} rows taken of the {TEST_SPLITS[0]} split is of {FREE_TEXT}: "
-            "raise data.max_test_rows"
-        )
-
-
-def _identity(configuration: TrainingConfiguration, rows: str, base: str) -> str:
-    """Name of this training's checkpoints: those of another configuration, data or model are never resumed."""
-    text = json.dumps([configuration.as_parameters(), rows, base], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @contextmanager
-def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
+def _job(
+    arguments: argparse.Namespace, configuration: TrainingConfiguration, folders: JobFolders, processes: Processes
+) -> Iterator[Job]:
+    """The job for this process. The main one reads the rows and tells the others."""
+    if not processes.is_main:
+        rows: Sequence[Row] = processes.from_main(())
+        model = arguments.model or _base_model(folders, configuration)
+        yield Job(configuration, rows, model, _say_nothing)
+    elif arguments.configuration:
+        rows = processes.from_main(read_jsonl(arguments.rows))
+        yield Job(configuration, rows, arguments.model, _say, {"source": str(arguments.rows)})
+    else:
+        with _job_of_orchestrator(configuration, folders) as job:
+            processes.from_main(job.rows)
+            yield job
+
+
+@contextmanager
+def _job_of_orchestrator(configuration: TrainingConfiguration, folders: JobFolders) -> Iterator[Job]:
     """The job that Dagster Pipes describes.
 
     Its rows are read with a credential vended for their table, and are those whose gates have passed.
     """
     import boto3
     from dagster_pipes import (
-        DAGSTER_PIPES_CONTEXT_ENV_VAR,
         PipesS3ContextLoader,
         PipesS3MessageWriter,
         open_dagster_pipes,
     )
 
-    if DAGSTER_PIPES_CONTEXT_ENV_VAR not in os.environ:
-        raise JobError("no parameters: run it from Dagster (DAGSTER_PIPES_CONTEXT), or name --configuration by hand")
     client = boto3.client("s3")
     with open_dagster_pipes(
         context_loader=PipesS3ContextLoader(client=client),
@@ -249,9 +220,10 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
         extras = pipes.extras
         if missing := [name for name in _PARAMETERS if name not in extras]:
             raise JobError(f"the job's parameters (Pipes extras) lack {', '.join(missing)}")
-        configuration = parse(extras["configuration"], source="job parameter configuration")
         model = _base_model(folders, configuration)
-        lease = Lease(_vending(extras))
+        link, credentials = _signed_in(extras)
+        door = Catalog(link.host, credentials, transport=link)
+        lease = Lease(lambda: door.vend_table(extras["table"], "READ"))
         version, root = int(extras["table_version"]), str(extras["merkle_root"])
         rows = read_snapshot(lease.grant().url, version, lambda: lease.grant().storage_options(), root=root)
         LOG.info("read %d rows of %s version %d; their Merkle root is %s", len(rows), extras["table"], version, root)
@@ -260,25 +232,63 @@ def _job_of_orchestrator(folders: JobFolders) -> Iterator[Job]:
             pipes.report_asset_materialization(metadata=_pipes_metadata(metadata), data_version=data_version)
 
         provenance = {key: extras[key] for key in _PROVENANCE}
-        yield Job(configuration, rows, model, report, provenance, lease.records())
+        publish = _into_table(door, extras, configuration)
+        tracker = _tracker(extras, link.host, credentials)
+        yield Job(configuration, rows, model, report, provenance, lease.records(), publish, tracker)
+
+
+def _configuration(arguments: argparse.Namespace, folders: JobFolders) -> TrainingConfiguration:
+    """The configuration in the file that is named, or in the job's hyperparameters."""
+    if arguments.configuration:
+        return load(arguments.configuration)
+    if _PIPES_CONTEXT not in os.environ:
+        raise JobError(f"no parameters: run it from Dagster ({_PIPES_CONTEXT}), or name --configuration by hand")
+    return from_hyperparameters(folders.hyperparameters(), source="the job's hyperparameters")
 
 
 def _base_model(folders: JobFolders, configuration: TrainingConfiguration) -> Path:
     """The channel `model`; without it the hub, where the job's environment allows it (HF_HUB_OFFLINE=0)."""
     if folders.has_channel("model") or os.environ["HF_HUB_OFFLINE"] != "0":
         return folders.channel("model")
-    from train.model import from_hub
+    from train.hub import from_hub
 
     return from_hub(configuration.base_model)
 
 
-def _vending(extras: Mapping[str, Any]) -> Callable[[], Grant]:
-    """Asks the catalog for a credential to read the snapshot's table, each time it is called."""
+def _signed_in(extras: Mapping[str, Any]) -> tuple[Transport, ClientCredentials]:
+    """The way to the workspace, and the principal whose secret the parameters name."""
     principal = load_principal(extras["secret_id"])
-    host = extras["catalog_host"]
-    link = Transport(host, run_id=str(extras["run_id"]))
-    door = Catalog(host, ClientCredentials(host, principal, transport=link), transport=link)
-    return lambda: door.vend_table(extras["table"], "READ")
+    link = Transport(extras["catalog_host"], run_id=str(extras["run_id"]))
+    return link, ClientCredentials(link.host, principal, transport=link)
+
+
+def _tracker(extras: Mapping[str, Any], workspace: str, credentials: ClientCredentials) -> Tracker:
+    """The tracking server that the parameters name, if any."""
+    if not extras.get("tracking"):
+        return NoTracker()
+    return MlflowTracker(Server.named(extras["tracking"], workspace, credentials.token))
+
+
+def _into_table(door: Catalog, extras: Mapping[str, Any], configuration: TrainingConfiguration) -> Publish:
+    """Writes the figures into the table of evaluations, with a credential of its own for that table."""
+
+    def publish(figures: Sequence[Mapping[str, Any]], adapter: str, base_model: str) -> Published:
+        of = Evaluated(
+            configuration=configuration.name,
+            adapter_sha256=adapter.removeprefix("sha256:"),
+            base_model_digest=base_model,
+            snapshot_version=int(extras["table_version"]),
+            merkle_root=str(extras["merkle_root"]),
+            training_job=os.environ["TRAINING_JOB_NAME"],
+            run_id=str(extras["run_id"]),
+            evaluated_at=datetime.now(UTC),
+        )
+        table = str(extras["evaluations_table"])
+        written = write(door, table, str(extras["evaluations_location"]), figures, of)
+        LOG.info("wrote %d figures into %s, version %d", written.rows, table, written.version)
+        return Published({"evaluations_version": written.version}, [written.grant.record()])
+
+    return publish
 
 
 def _pipes_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,12 +299,13 @@ def _pipes_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _job_by_hand(arguments: argparse.Namespace) -> Job:
-    def report(metadata: Mapping[str, Any], data_version: str) -> None:
-        LOG.info("done: %s", json.dumps({"data_version": data_version, **metadata}))
+def _say(metadata: Mapping[str, Any], data_version: str) -> None:
+    numbers = {key: value for key, value in metadata.items() if not isinstance(value, Mapping | list)}
+    LOG.info("done: %s", json.dumps({"data_version": data_version, **numbers}))
 
-    provenance = {"source": str(arguments.rows)}
-    return Job(load(arguments.configuration), read_jsonl(arguments.rows), arguments.model, report, provenance)
+
+def _say_nothing(metadata: Mapping[str, Any], data_version: str) -> None:
+    """What another process than the main one reports."""
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -305,24 +316,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, help="JSON lines with prompt, completion and split")
     parser.add_argument("--model", type=Path, help="folder of the base model")
     parser.add_argument("--out", type=Path, help="folder for adapter, metrics, attestation and checkpoints")
-    # SageMaker passes the job's hyperparameters as options; this job takes its parameters from Pipes.
+    # SageMaker's toolkit passes the hyperparameters as options too, not all of them as JSON; their file is read.
     arguments, unknown = parser.parse_known_args(argv)
     by_hand = [arguments.configuration, arguments.rows, arguments.model, arguments.out]
     if any(by_hand) and (not all(by_hand) or unknown):
         parser.error("by hand, exactly --configuration, --rows, --model and --out are given")
     return arguments
-
-
-def _progress(prefix: str, values: Mapping[str, float]) -> None:
-    LOG.info("%s", line(prefix, values))
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _write_lines(path: Path, values: Sequence[Mapping[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(value, sort_keys=True) + "\n" for value in values), encoding="utf-8")
 
 
 if __name__ == "__main__":

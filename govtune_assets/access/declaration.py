@@ -12,6 +12,7 @@ import dagster as dg
 
 from govtune_assets.keys import (
     DATASET_VERSIONS,
+    EVALUATIONS,
     EXAMPLES,
     RAW_FILINGS,
     RAW_JSON_PREFIX,
@@ -30,6 +31,7 @@ from unitydoor.privileges import Action, Requirement
 RAW_JSON_LOCATION = "govtune_raw_json"
 RAW_DELTA_LOCATION = "govtune_raw_delta"
 CURATED_DELTA_LOCATION = "govtune_curated_delta"
+ML_DELTA_LOCATION = "govtune_ml_delta"
 
 METASTORE = ""
 """Name of the workspace's metastore in a requirement: SQL has none for it."""
@@ -92,12 +94,15 @@ def declared(settings: Settings) -> tuple[Grant, ...]:
         (Stage.CURATOR, "SCHEMA", curated, create),
         (Stage.CURATOR, "EXTERNAL LOCATION", CURATED_DELTA_LOCATION, write_location),
         (Stage.TRAINER, "SCHEMA", curated, read),
+        (Stage.TRAINER, "SCHEMA", ml, create),
+        (Stage.TRAINER, "EXTERNAL LOCATION", ML_DELTA_LOCATION, write_location),
         (Stage.REGISTRAR, "SCHEMA", raw, ("USE SCHEMA", "SELECT")),
         (Stage.REGISTRAR, "SCHEMA", curated, ("USE SCHEMA", "SELECT", "MODIFY")),
         (Stage.REGISTRAR, "SCHEMA", ml, ("USE SCHEMA", "CREATE MODEL")),
         (Stage.REGISTRAR, "METASTORE", METASTORE, ("CREATE EXTERNAL METADATA",)),
         (Stage.AUDITOR, "SCHEMA", raw, read),
         (Stage.AUDITOR, "SCHEMA", curated, read),
+        (Stage.AUDITOR, "SCHEMA", ml, read),
     ]
     return tuple(
         Grant(stage, Requirement(privilege, kind, name)) for stage, kind, name, held in rows for privilege in held
@@ -127,6 +132,7 @@ def needs(settings: Settings, configurations: Iterable[TrainingConfiguration] = 
         Need(None, Stage.AUDITOR, Action.READ_TABLE, raw),
         Need(None, Stage.AUDITOR, Action.READ_TABLE, snapshot),
         Need(None, Stage.AUDITOR, Action.READ_TABLE, table_name(settings, DATASET_VERSIONS)),
+        Need(None, Stage.AUDITOR, Action.READ_TABLE, table_name(settings, EVALUATIONS)),
     ]
     for configuration in configurations:
         found += _training_needs(settings, configuration)
@@ -135,6 +141,7 @@ def needs(settings: Settings, configurations: Iterable[TrainingConfiguration] = 
 
 def _training_needs(settings: Settings, configuration: TrainingConfiguration) -> list[Need]:
     raw, examples, snapshot = (table_name(settings, key) for key in (RAW_TABLE, EXAMPLES, SNAPSHOT))
+    evaluations, trained = table_name(settings, EVALUATIONS), adapter_key(configuration.name)
     step, model = model_key(configuration.name), model_name(settings, configuration)
     registered = [
         (Action.CREATE_MODEL, model),
@@ -147,7 +154,8 @@ def _training_needs(settings: Settings, configuration: TrainingConfiguration) ->
         (Action.LINEAGE_FROM_TABLE, snapshot),
     ]
     return [
-        Need(adapter_key(configuration.name), Stage.TRAINER, Action.READ_TABLE, snapshot),
+        Need(trained, Stage.TRAINER, Action.READ_TABLE, snapshot),
+        Need(trained, Stage.TRAINER, Action.WRITE_TABLE, evaluations, table_location(settings, EVALUATIONS)),
         *(Need(step, Stage.REGISTRAR, action, target) for action, target in registered),
     ]
 
@@ -159,6 +167,7 @@ def locations(settings: Settings) -> dict[str, str]:
         RAW_JSON_LOCATION: f"{lake}/{RAW_JSON_PREFIX}",
         RAW_DELTA_LOCATION: f"{lake}/raw/delta",
         CURATED_DELTA_LOCATION: f"{lake}/curated/delta",
+        ML_DELTA_LOCATION: f"{lake}/ml/delta",
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from govtune_assets import gates, lineage, markdown, payloads, provenance
+from govtune_assets import evaluations, gates, lineage, markdown, model_report, payloads, provenance, tracking
 from govtune_assets.access.preflight import require_access
 from govtune_assets.assets.common import (
     OWNERS,
@@ -21,7 +21,17 @@ from govtune_assets.assets.common import (
     job_report,
     training_group,
 )
-from govtune_assets.keys import SNAPSHOT, adapter_key, model_key, model_name, table_name
+from govtune_assets.assets.evaluations import materialization
+from govtune_assets.keys import (
+    DATASET_VERSIONS,
+    EVALUATIONS,
+    SNAPSHOT,
+    adapter_key,
+    model_key,
+    model_name,
+    table_location,
+    table_name,
+)
 from govtune_assets.model_lineage import TrainedFrom, model_chain
 from govtune_assets.registry import ModelRegistry
 from govtune_assets.resources.sagemaker import SageMakerResource
@@ -40,6 +50,7 @@ ADAPTER_FILES = [
     ("adapter_config.json", "file", "Rank, scale, targets and base model (peft)"),
     ("tokenizer.json", "file", "Tokenizer of the base model"),
     ("metrics.json", "file", "Losses and ROUGE of base and tuned model"),
+    ("evaluation.json", "file", "Every figure of base and tuned model and of the baselines, with intervals"),
     ("attestation.json", "file", "Data, code, configuration and environment of the training"),
 ]
 
@@ -88,13 +99,17 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
             "region": settings.region,
             "table": table_name(settings, SNAPSHOT),
             "table_version": int(snapshot.metadata["delta_version"]),
+            "evaluations_table": table_name(settings, EVALUATIONS),
+            "evaluations_location": table_location(settings, EVALUATIONS),
             "merkle_root": snapshot.metadata["merkle_root"],
-            "configuration": configuration.as_parameters(),
             "run_id": context.run.run_id,
             "code_version": code_version,
+            "tracking": tracking.parameters(settings, configuration),
         }
         completed = sagemaker.train(context, settings, configuration, extras)
         report, version = job_report(completed)
+        figures = evaluations.parse(as_list(report["evaluation"]))
+        context.log_event(materialization(settings, configuration, report, version))
         return dg.MaterializeResult(
             metadata={
                 "dagster/uri": completed.metadata["model_artifact"],
@@ -102,10 +117,12 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
                 "dagster/size_bytes": sagemaker.artifact_bytes(
                     str(provenance.plain(completed.metadata["model_artifact"]))
                 ),
-                "Base and tuned": _comparison(report),
+                **model_report.training_tables(report, figures),
+                **tracking.metadata(report),
                 "Access": access_table(as_list(report["credentials"])),
                 "snapshot_version": snapshot.data_version,
                 "snapshot_run": snapshot.run_id,
+                **_dataset_version(context.instance, snapshot),
                 "source_versions": dg.MetadataValue.json(years),
                 **completed.metadata,
                 **report,
@@ -251,10 +268,12 @@ def _description(metadata: Mapping[str, Any]) -> str:
     )
 
 
-def _comparison(report: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
-    measures = (("validation loss", "loss_before", "loss_after"), ("ROUGE-L", "rouge_l_base", "rouge_l_tuned"))
-    rows = [[name, f"{float(report[base]):.3f}", f"{float(report[tuned]):.3f}"] for name, base, tuned in measures]
-    return dg.MetadataValue.md(markdown.table(["measure", "base", "tuned"], rows))
+def _dataset_version(instance: dg.DagsterInstance, snapshot: provenance.Materialized) -> dict[str, Any]:
+    """Number of the version of the training set, where the newest one is of this very content."""
+    made = provenance.find_latest(instance, DATASET_VERSIONS)
+    if made is None or made.metadata.get("merkle_root") != snapshot.metadata["merkle_root"]:
+        return {}
+    return {"dataset_version": int(made.metadata["version"])}
 
 
 def _tags_table(tags: Mapping[str, str]) -> dg.MarkdownMetadataValue:

@@ -1,18 +1,21 @@
 """How a check is built: read the newest materialization, compare one measure, say which data version it was."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
-from govtune_assets import provenance
+from govtune_assets import markdown, provenance
 from govtune_assets.gates import DATA_VERSION
 from govtune_assets.provenance import Materialized
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
 from unitydoor.catalog import Catalog
 
 Decide = Callable[[Materialized], "Verdict"]
+Row = tuple[str, float, float, bool]
+"""What was measured, its value, its threshold, and whether it passed."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,16 @@ class TableGate:
     partitions_def: dg.PartitionsDefinition[str] | None = None
 
 
+@dataclass(frozen=True)
+class CatalogGate:
+    """A check that asks the catalog, as whichever principals it needs."""
+
+    key: dg.AssetCheckKey
+    description: str
+    decide: Callable[[Materialized, UnityCatalogResource], Verdict]
+    partitions_def: dg.PartitionsDefinition[str] | None = None
+
+
 def build_gate(gate: Gate) -> dg.AssetChecksDefinition:
     """The asset check of a gate; it blocks its run, and its records are read again by what consumes the asset."""
 
@@ -65,6 +78,15 @@ def build_gate(gate: Gate) -> dg.AssetChecksDefinition:
 def build_table_gate(gate: TableGate) -> dg.AssetChecksDefinition:
     """The asset check of a gate that reads its table; it blocks as every gate does."""
 
+    def decide(made: Materialized, catalog: UnityCatalogResource) -> Verdict:
+        return gate.decide(made, catalog.door("auditor"))
+
+    return build_catalog_gate(CatalogGate(gate.key, gate.description, decide, gate.partitions_def))
+
+
+def build_catalog_gate(gate: CatalogGate) -> dg.AssetChecksDefinition:
+    """The asset check of a gate that asks the catalog; it blocks as every gate does."""
+
     @dg.asset_check(
         asset=gate.key.asset_key,
         name=gate.key.name,
@@ -73,8 +95,7 @@ def build_table_gate(gate: TableGate) -> dg.AssetChecksDefinition:
         partitions_def=gate.partitions_def,
     )
     def check(context: dg.AssetCheckExecutionContext, unity_catalog: UnityCatalogResource) -> Any:
-        door = unity_catalog.door("auditor")
-        return _evaluate(gate, lambda made: gate.decide(made, door), context)
+        return _evaluate(gate, lambda made: gate.decide(made, unity_catalog), context)
 
     return check
 
@@ -91,7 +112,20 @@ def recorded(made: Materialized, name: str) -> Any:
     return made.metadata[name]
 
 
-def _evaluate(gate: Gate | TableGate, decide: Decide, context: dg.AssetCheckExecutionContext) -> Any:
+def judged(rows: Sequence[Row], title: str, fault: str) -> Verdict:
+    """One verdict over many measures: how many are out of bounds, and each beside its threshold in a table."""
+    failed = [name for name, _, _, passed in rows if not passed]
+    cells = [[name, _shown(value), _shown(bound), "yes" if passed else "NO"] for name, value, bound, passed in rows]
+    shown = markdown.table([title, "value", "threshold", "passed"], cells)
+    sentence = f"{len(failed)} {fault}: {', '.join(failed)}." if failed else f"All {len(rows)} are within bounds."
+    return Verdict(not failed, len(failed), 0, sentence, {"Measured": dg.MetadataValue.md(shown)})
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) or not math.isfinite(value) else f"{value:.3f}"
+
+
+def _evaluate(gate: Gate | CatalogGate, decide: Decide, context: dg.AssetCheckExecutionContext) -> Any:
     """One evaluation a partition, so that each year has its own record.
 
     A backfill launches even a single year as a range, and Dagster records the result of a range without partition.
@@ -126,9 +160,14 @@ def _result(decide: Decide, made: Materialized) -> dg.AssetCheckResult:
         passed=verdict.passed,
         description=verdict.sentence,
         metadata={
-            "value": verdict.value,
-            "threshold": verdict.threshold,
+            "value": _number(verdict.value),
+            "threshold": _number(verdict.threshold),
             DATA_VERSION: made.data_version,
             **verdict.details,
         },
     )
+
+
+def _number(value: float) -> Any:
+    """The UI's own interface has no numbers that are not finite: they are shown as words."""
+    return value if math.isfinite(value) else str(value)

@@ -10,9 +10,9 @@ from itertools import accumulate, pairwise
 
 import dagster as dg
 
-from govtune_assets import gates, markdown
+from govtune_assets import gates
 from govtune_assets.assets.common import as_dict
-from govtune_assets.checks.common import Gate, Verdict, build_gate, recorded
+from govtune_assets.checks.common import Gate, Row, Verdict, build_gate, judged, recorded
 from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.provenance import Materialized
 from govtune_assets.settings import Settings
@@ -25,8 +25,6 @@ DUPLICATES = ("exact_duplicate", "near_duplicate", "cluster_of_other_split")
 """The snapshot's reasons for leaving out what repeats another example."""
 
 Decide = Callable[[Materialized, DataThresholds], Verdict]
-Row = tuple[str, float, float, bool]
-"""What was measured, its value, its threshold, and whether it passed."""
 
 
 def build_curation_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
@@ -129,7 +127,7 @@ def no_leakage(made: Materialized, thresholds: DataThresholds) -> Verdict:
     share, most = float(recorded(made, "worst_13gram_share")), thresholds.shared_grams
     rows: list[Row] = [(name.replace("_", " "), found := int(recorded(made, name)), 0, found == 0) for name in LEAKS]
     rows.append(("largest share of a test body's 13-grams in train", share, most, share <= most))
-    return _judged(rows, "measure", "leaks")
+    return judged(rows, "measure", "leaks")
 
 
 def enough_examples_by_task(made: Materialized, thresholds: DataThresholds) -> Verdict:
@@ -140,7 +138,7 @@ def enough_examples_by_task(made: Materialized, thresholds: DataThresholds) -> V
         trains, kind = int(as_dict(by_task.get(task)).get("train", 0)), TASK_KINDS.get(task)
         least = math.inf if kind is None else thresholds.examples_of(kind)
         rows.append((f"{task} ({kind or 'of no known kind'})", trains, least, trains >= least))
-    return _judged(rows, "task", "tasks have too few training examples")
+    return judged(rows, "task", "tasks have too few training examples")
 
 
 def tokens_within_limit(made: Materialized, thresholds: DataThresholds) -> Verdict:
@@ -167,7 +165,7 @@ def labels_balanced(made: Materialized, thresholds: DataThresholds) -> Verdict:
             (f"{task}: largest share of a label", largest, most, largest <= most),
             (f"{task}: smallest share of a label", smallest, least, smallest >= least),
         ]
-    return _judged(rows, "measure", "measures of the labels are out of bounds")
+    return judged(rows, "measure", "measures of the labels are out of bounds")
 
 
 def lengths_alike(made: Materialized, thresholds: DataThresholds) -> Verdict:
@@ -178,7 +176,7 @@ def lengths_alike(made: Materialized, thresholds: DataThresholds) -> Verdict:
         (split, distance := kolmogorov_smirnov(train, counts), most, distance <= most)
         for split, counts in sorted(histograms.items())
     ]
-    return _judged(rows, "split", "splits have other lengths than train")
+    return judged(rows, "split", "splits have other lengths than train")
 
 
 def label_mix_steady(made: Materialized, thresholds: DataThresholds) -> Verdict:
@@ -190,7 +188,7 @@ def label_mix_steady(made: Materialized, thresholds: DataThresholds) -> Verdict:
             rows.append(
                 (f"{task}: {before} to {year}", distance, thresholds.label_drift, distance <= thresholds.label_drift)
             )
-    return _judged(rows, "task and years", "label mixes drifted")
+    return judged(rows, "task and years", "label mixes drifted")
 
 
 def kolmogorov_smirnov(one: Sequence[int], other: Sequence[int]) -> float:
@@ -215,19 +213,6 @@ def _label_counts(made: Materialized, name: str) -> dict[str, dict[str, int]]:
     found = as_dict(recorded(made, name))
     labelled = [task for task, kind in TASK_KINDS.items() if kind == "classification"]
     return {task: as_dict(found.get(task)) for task in sorted({*labelled, *found})}
-
-
-def _judged(rows: Sequence[Row], title: str, fault: str) -> Verdict:
-    """One verdict over many measures: how many are out of bounds, and each beside its threshold in a table."""
-    failed = [name for name, _, _, passed in rows if not passed]
-    cells = [[name, _shown(value), _shown(bound), "yes" if passed else "NO"] for name, value, bound, passed in rows]
-    shown = markdown.table([title, "value", "threshold", "passed"], cells)
-    sentence = f"{len(failed)} {fault}: {', '.join(failed)}." if failed else f"All {len(rows)} are within bounds."
-    return Verdict(not failed, len(failed), 0, sentence, {"Measured": dg.MetadataValue.md(shown)})
-
-
-def _shown(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) or math.isinf(value) else f"{value:.3f}"
 
 
 def _share(part: int, whole: int, *, empty: float) -> float:

@@ -131,6 +131,11 @@ class Platform:
         for left in self._folder.iterdir():  # of jobs that a crash ended
             shutil.rmtree(left)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the server stops, and its jobs with it."""
+        return self._stopping
+
     @contextlib.contextmanager
     def changing(self, service: str) -> Iterator[None]:
         """Change backends from a job's thread: alone, and saved afterwards."""

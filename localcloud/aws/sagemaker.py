@@ -5,19 +5,17 @@ moto's backend and response classes are extended; `container.py` holds the contr
 
 from __future__ import annotations
 
-import re
 from typing import Any, ClassVar
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import get_service_model
 from moto.sagemaker import models, responses, urls
 from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
 
+from localcloud.aws.constraints import violations
 from localcloud.aws.platform import Platform
+from localcloud.aws.plays import INTERRUPT_TAG, Plays
 from localcloud.aws.training import Runner, TrainingJob
-
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-_LONGEST_VARIABLE = 512
-_MOST_TAGS = 50
 
 
 class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
@@ -55,15 +53,13 @@ class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
 
 def _check(request: dict[str, Any]) -> None:
     """Refuse what the service refuses before a job exists."""
-    problems = []
-    if not _NAME.fullmatch(request["TrainingJobName"]):
-        problems.append("TrainingJobName must match [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-    for name, value in (request.get("Environment") or {}).items():
-        if len(value) > _LONGEST_VARIABLE:
-            problems.append(f"Environment value of {name} has more than {_LONGEST_VARIABLE} characters")
-    if len(request.get("Tags") or []) > _MOST_TAGS:
-        problems.append(f"there are more than {_MOST_TAGS} tags")
-    stopping = request["StoppingCondition"]
+    shape = get_service_model("sagemaker").operation_model("CreateTrainingJob").input_shape
+    problems = list(violations(shape, request))
+    stopping, tags = request["StoppingCondition"], request.get("Tags") or []
+    if len({tag["Key"] for tag in tags}) < len(tags):
+        problems.append("Tags: a key stands there twice")
+    if Plays.of(tags).interrupt_at and not request.get("EnableManagedSpotTraining"):
+        problems.append(f"tag {INTERRUPT_TAG}: only spot instances are interrupted; set EnableManagedSpotTraining")
     if request.get("EnableManagedSpotTraining") and stopping.get("MaxWaitTimeInSeconds", 0) < stopping.get(
         "MaxRuntimeInSeconds", 0
     ):

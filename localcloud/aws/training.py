@@ -1,12 +1,18 @@
-"""The life of a training job: from its request through download, training and upload to one of four ends."""
+"""The life of a training job: from its request through download, training and upload to one of its ends.
+
+A spot job may lose its instance on the way and begin again with its checkpoints (`plays.py`). Local spot instances
+cost what others cost: what is not billed is the time between two instances.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import re
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +23,7 @@ from localcloud.aws import container
 from localcloud.aws.container import OptMl
 from localcloud.aws.jobs import JobProcess, Shipper
 from localcloud.aws.platform import InterruptedJobError, JobCredentials, Platform
+from localcloud.aws.plays import AWAY_SECONDS, NO_CAPACITY, WAITING_MESSAGE, Plays
 from localcloud.aws.staging import StagingError, download_prefix, pack_folder, split_s3_uri
 from localcloud.aws.wire import RefusedError
 
@@ -31,6 +38,7 @@ CHECKPOINT_SECONDS = 5.0
 FAILURE_LENGTH = 1024
 DEFAULT_MAX_RUNTIME = 24 * 3600
 FAILURE_LINES = 12
+WAITING_SECONDS = 0.2
 TERMINAL = ("Completed", "Failed", "Stopped")
 _KEPT_MEMBERS = (
     "TrainingJobName",
@@ -58,6 +66,11 @@ _KEPT_MEMBERS = (
 class TrainingJob:
     """What the service knows of a job. It is saved; nothing in it is a process."""
 
+    billable_seconds = 0.0
+    """Seconds in which a container ran, those of interrupted instances too."""
+    interrupted = False
+    """Whether it has lost a spot instance."""
+
     def __init__(self, request: dict[str, Any], arn: str, region: str) -> None:
         self.request = request
         self.arn = arn
@@ -84,6 +97,21 @@ class TrainingJob:
             self.transitions[-1]["EndTime"] = now
         self.transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": message})
         self.last_modified_time = now
+
+    def say(self, message: str) -> None:
+        """Change the message of the secondary status."""
+        self.transitions[-1]["StatusMessage"] = message
+
+    @property
+    def spot(self) -> bool:
+        """Whether it runs on spot instances."""
+        return bool(self.request.get("EnableManagedSpotTraining"))
+
+    @property
+    def waits_until(self) -> dt.datetime | None:
+        """When a spot job is ended at the latest, waiting and running together."""
+        seconds = self.request["StoppingCondition"].get("MaxWaitTimeInSeconds")
+        return self.creation_time + dt.timedelta(seconds=seconds) if self.spot and seconds else None
 
     def end(self, status: str, secondary: str, message: str) -> None:
         """Reach a terminal status."""
@@ -127,7 +155,7 @@ class TrainingJob:
                 answer |= {
                     "TrainingEndTime": self.training_end_time,
                     "TrainingTimeInSeconds": seconds,
-                    "BillableTimeInSeconds": seconds,
+                    "BillableTimeInSeconds": min(seconds, max(1, round(self.billable_seconds))),
                 }
         return answer
 
@@ -212,6 +240,16 @@ class Checkpoints:
                 self._sent[path] = version
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """How a container ended. `late` is the secondary status where its time was over, `taken` a lost instance."""
+
+    code: int
+    late: str
+    taken: bool
+    process: JobProcess
+
+
 class Runner:
     """Runs training jobs, one at a time: each takes the machine's processors."""
 
@@ -233,14 +271,44 @@ class Runner:
 
     def _run_guarded(self, job: TrainingJob) -> None:
         try:
-            with self._machine, self._platform.job_folder(job.training_job_name) as folder:
-                self._run(job, folder)
+            if Plays.of(job.tags).without_capacity:
+                self._wait_in_vain(job)
+                return
+            # Each loss of a spot instance leaves nothing of its folder: the next one begins with the checkpoints.
+            with self._machine:
+                while self._attempt(job):
+                    time.sleep(AWAY_SECONDS)
+                    if not self._move(job, "Starting", "Preparing the instances for training"):
+                        return
         except StagingError as error:
             self._fail(job, f"ClientError: Data download failed: {error}")
         except ClientError as error:
             self._fail(job, f"ClientError: {error}")
         except (RefusedError, InterruptedJobError, BotoCoreError, OSError, re.error) as error:
             self._fail(job, f"InternalServerError: {error}")
+
+    def _attempt(self, job: TrainingJob) -> bool:
+        """Run one container from its start; returns whether its instance was taken away."""
+        with self._platform.job_folder(job.training_job_name) as folder:
+            return self._run(job, folder)
+
+    def _wait_in_vain(self, job: TrainingJob) -> None:
+        """No instance comes: fail at once, or with spot wait as long as the request allows."""
+        until = job.waits_until
+        if until is None:
+            self._fail(job, NO_CAPACITY)
+            return
+        with self._platform.changing(SERVICE):
+            job.say(WAITING_MESSAGE)
+        while utcnow() < until and job.training_job_status != "Stopping" and not self._platform.stopping:
+            time.sleep(WAITING_SECONDS)
+        if self._platform.stopping:
+            raise InterruptedJobError
+        with self._platform.changing(SERVICE):
+            if job.training_job_status == "Stopping":
+                job.end("Stopped", "Stopped", "Training job stopped")
+            else:
+                job.end("Stopped", "MaxWaitTimeExceeded", "Training job wait time exceeded MaxWaitTimeInSeconds")
 
     def _fail(self, job: TrainingJob, reason: str) -> None:
         with self._platform.changing(SERVICE):
@@ -255,7 +323,7 @@ class Runner:
             job.move(secondary, message)
             return True
 
-    def _run(self, job: TrainingJob, folder: Path) -> None:
+    def _run(self, job: TrainingJob, folder: Path) -> bool:
         credentials = self._platform.credentials(
             PRINCIPAL, job.request["RoleArn"], job.training_job_name, job.arn, job.region
         )
@@ -263,7 +331,7 @@ class Runner:
         ml = OptMl(folder / "opt" / "ml")
         ml.create()
         if not self._move(job, "Downloading", "Downloading input data"):
-            return
+            return False
         container.write_configuration(ml, job.request)
         container.download_channels(ml, job.request, s3)
         argv = container.command(ml, job.request, self._platform.settings.training_python, s3)
@@ -271,11 +339,19 @@ class Runner:
         if checkpoints is not None:
             checkpoints.start()
         if not self._move(job, "Training", "Training image download completed. Training in progress."):
-            return
+            return False
         environment = self._environment(job, ml, credentials, folder)
-        code, late, process = self._train(job, argv, environment, ml, credentials)
+        outcome = self._train(job, argv, environment, ml, credentials)
+        if outcome.taken and job.training_job_status != "Stopping":
+            if checkpoints is not None:
+                checkpoints.finish()
+            with self._platform.changing(SERVICE):
+                job.interrupted = True
+                job.move("Interrupted", "The spot instance was interrupted (played by the local cloud)")
+            return True
         self._upload(job, ml, s3, checkpoints, folder)
-        self._conclude(job, ml, code, late, process)
+        self._conclude(job, ml, outcome)
+        return False
 
     def _environment(self, job: TrainingJob, ml: OptMl, credentials: JobCredentials, folder: Path) -> dict[str, str]:
         return {
@@ -289,33 +365,46 @@ class Runner:
 
     def _train(
         self, job: TrainingJob, argv: list[str], env: Mapping[str, str], ml: OptMl, credentials: JobCredentials
-    ) -> tuple[int, bool, JobProcess]:
-        """Run the container; returns its exit status, whether it ran out of time, and its output's tail."""
+    ) -> _Outcome:
+        """Run the container to its end, or until its time is over or its instance is taken away."""
         stream = f"{job.training_job_name}/{container.HOST}-{int(time.time())}"
         shipper = Shipper(credentials.client("logs"), LOG_GROUP, {"stdout": stream, "stderr": stream})
         metrics = Metrics(job, credentials.client("cloudwatch"))
+        interrupt_at = "" if job.interrupted else Plays.of(job.tags).interrupt_at
+        taken = threading.Event()
 
         def sink(name: str, line: str) -> None:
             shipper.add(name, line)
             metrics.read(line)
+            if interrupt_at and interrupt_at in line and not taken.is_set():
+                taken.set()
+                self._platform.run_in_background(f"take-{job.training_job_name}", lambda: self._end_of(job))
 
-        job.training_start_time = utcnow()
-        limit = job.request["StoppingCondition"].get("MaxRuntimeInSeconds") or DEFAULT_MAX_RUNTIME
+        job.training_start_time = job.training_start_time or utcnow()
+        seconds, late = _time_left(job)
+        began = time.monotonic()
         try:
             process = JobProcess(argv, env=env, cwd=ml.code, sink=sink)
             with self._platform.running(process):
                 self._processes[job.arn] = process
                 if job.training_job_status == "Stopping":
                     process.terminate()
-                code = process.wait(limit)
-                late = code is None
+                elif taken.is_set():  # by its first lines, before it was known here
+                    self._platform.run_in_background(f"take-{job.training_job_name}", lambda: _end(process))
+                code = process.wait(seconds)
+                ended_in_time = code is not None
                 if code is None:
                     code = _end(process)
         finally:
+            job.billable_seconds += time.monotonic() - began
             self._processes.pop(job.arn, None)
             shipper.close()
         metrics.send()
-        return code, late, process
+        return _Outcome(code, "" if ended_in_time else late, taken.is_set(), process)
+
+    def _end_of(self, job: TrainingJob) -> None:
+        if process := self._processes.get(job.arn):
+            _end(process)
 
     def _upload(self, job: TrainingJob, ml: OptMl, s3: Any, checkpoints: Checkpoints | None, folder: Path) -> None:
         with self._platform.changing(SERVICE):
@@ -330,19 +419,30 @@ class Runner:
         if checkpoints is not None:
             checkpoints.finish()
 
-    def _conclude(self, job: TrainingJob, ml: OptMl, code: int, late: bool, process: JobProcess) -> None:
+    def _conclude(self, job: TrainingJob, ml: OptMl, outcome: _Outcome) -> None:
         with self._platform.changing(SERVICE):
             if job.training_job_status == "Stopping":
                 job.end("Stopped", "Stopped", "Training job stopped")
-            elif late:
-                job.end("Stopped", "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided")
-            elif code == 0:
+            elif outcome.late:
+                job.end("Stopped", outcome.late, f"Training job was stopped: {outcome.late}")
+            elif outcome.code == 0:
                 job.end("Completed", "Completed", "Training job completed")
             else:
-                lines = list(process.tail["stderr"] or process.tail["stdout"])[-FAILURE_LINES:]
-                told = ml.failure() or "\n".join(lines)
-                ending = f", exit code: {code}"
+                tail = outcome.process.tail
+                told = ml.failure() or "\n".join(list(tail["stderr"] or tail["stdout"])[-FAILURE_LINES:])
+                ending = f", exit code: {outcome.code}"
                 job.fail(f"AlgorithmError: {told[: FAILURE_LENGTH - 40]}{ending}")
+
+
+def _time_left(job: TrainingJob) -> tuple[float, str]:
+    """Seconds that a container may run, and the secondary status when they are over."""
+    limit = job.request["StoppingCondition"].get("MaxRuntimeInSeconds") or DEFAULT_MAX_RUNTIME
+    runtime = max(0.0, limit - job.billable_seconds)
+    if job.waits_until is not None:
+        wait = max(0.0, (job.waits_until - utcnow()).total_seconds())
+        if wait < runtime:
+            return wait, "MaxWaitTimeExceeded"
+    return runtime, "MaxRuntimeExceeded"
 
 
 def _checkpoints(job: TrainingJob, ml: OptMl, s3: Any) -> Checkpoints | None:

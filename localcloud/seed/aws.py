@@ -7,6 +7,8 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -49,31 +51,37 @@ class Root:
 def seed_account(root: Root, files: CredentialFiles) -> AwsAccount:
     """Brings the account to what `infra/` declares and writes the users' access keys into their files."""
     iam = root.client("iam")
-    _seed_catalog_user(iam)
+    _seed_user(iam, names.CATALOG_USER, policies.catalog_user())
+    _seed_user(iam, names.TRACKING_USER, policies.tracking_user())
+    _seed_tracking_bucket(root.client("s3"))
     deployed = stacks.deploy(root.client("cloudformation"))
     _write_keys(iam, files)
     return AwsAccount(deployed.key_arn, deployed.emr_application_id)
 
 
-def _seed_catalog_user(iam: Client) -> None:
-    """What stands for Databricks' own AWS account, which is no part of `infra/`."""
+def _seed_user(iam: Client, name: str, policy: dict[str, Any]) -> None:
+    """A user who stands for Databricks' own AWS account, which is no part of `infra/`."""
     with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_user(UserName=names.CATALOG_USER)
-    document = json.dumps(policies.catalog_user())
-    iam.put_user_policy(UserName=names.CATALOG_USER, PolicyName=names.CATALOG_USER, PolicyDocument=document)
+        iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+def _seed_tracking_bucket(s3: Client) -> None:
+    """The bucket of runs' artifacts, closed to the public."""
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=names.TRACKING_BUCKET)
+    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    s3.put_public_access_block(Bucket=names.TRACKING_BUCKET, PublicAccessBlockConfiguration=dict.fromkeys(closed, True))
 
 
 def _write_keys(iam: Client, files: CredentialFiles) -> None:
     """Keeps the access keys that are in the files where IAM still knows them; makes new ones otherwise."""
 
-    def catalog_key() -> AccessKey | None:
-        return AccessKey.read(files.unity_catalog)
-
-    def dagster_key() -> AccessKey | None:
-        return read_profile(files)
-
-    _ensure_key(iam, names.CATALOG_USER, catalog_key(), lambda key: key.write(files.unity_catalog))
-    _ensure_key(iam, names.DAGSTER_USER, dagster_key(), lambda key: _write_profile(files, key))
+    _ensure_key(
+        iam, names.CATALOG_USER, AccessKey.read(files.unity_catalog), lambda key: key.write(files.unity_catalog)
+    )
+    for user, profile in ((names.DAGSTER_USER, files.aws_profile), (names.TRACKING_USER, files.tracking_profile)):
+        _ensure_key(iam, user, read_profile(profile), partial(_write_profile, profile))
     config = f"[default]\nregion = {names.REGION}\ns3 =\n    addressing_style = path\n"
     write_private(files.aws_config, config)
 
@@ -88,23 +96,23 @@ def _ensure_key(iam: Client, user: str, known: AccessKey | None, write: Callable
     write(AccessKey(made["AccessKeyId"], made["SecretAccessKey"]))
 
 
-def read_profile(files: CredentialFiles) -> AccessKey | None:
-    """The orchestrator's access key out of its AWS shared credentials file."""
+def read_profile(path: Path) -> AccessKey | None:
+    """The access key in an AWS shared credentials file, or None where there is none."""
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read(files.aws_profile)
+    parser.read(path)
     if not parser.has_section("default"):
         return None
     section = parser["default"]
     return AccessKey(section["aws_access_key_id"], section["aws_secret_access_key"])
 
 
-def _write_profile(files: CredentialFiles, key: AccessKey) -> None:
+def _write_profile(path: Path, key: AccessKey) -> None:
     lines = [
         "[default]",
         f"aws_access_key_id = {key.access_key_id}",
         f"aws_secret_access_key = {key.secret_access_key}",
     ]
-    write_private(files.aws_profile, "\n".join(lines) + "\n")
+    write_private(path, "\n".join(lines) + "\n")
 
 
 def put_secret(secrets: Client, name: str, value: str) -> None:

@@ -41,6 +41,11 @@ class CredentialFiles:
         return self.folder / "aws-credentials"
 
     @property
+    def tracking_profile(self) -> Path:
+        """AWS shared credentials file with the access key of MLflow's server."""
+        return self.folder / "mlflow-credentials"
+
+    @property
     def aws_config(self) -> Path:
         """AWS shared configuration file."""
         return self.folder / "aws-config"

@@ -13,6 +13,10 @@ CATALOG_AUDIT_PREFIX = "databricks"
 AUDIT_TRAIL = f"s3://{AUDIT_BUCKET}/AWSLogs/{ACCOUNT}/CloudTrail"
 AUDIT_CATALOG = f"s3://{AUDIT_BUCKET}/{CATALOG_AUDIT_PREFIX}/workspaceId=1"
 
+# What stands for the artifact store of Databricks' tracking server, which is no part of `infra/` either.
+TRACKING_BUCKET = f"{PREFIX}-mlflow"
+TRACKING_USER = "mlflow"
+
 DAGSTER_USER = "govtune-dagster"
 CATALOG_USER = "unity-catalog"
 EMR_ROLE = "govtune-emr"
@@ -31,7 +35,7 @@ STORAGE_CREDENTIAL = "govtune"
 SCHEMAS = {
     "raw": "Filings as they were parsed, one row each.",
     "curated": "Training examples, each with its span in a filing.",
-    "ml": "Registered models.",
+    "ml": "Registered models, and the evaluations of their adapters.",
 }
 CATALOG_STORAGE = f"s3://{MODELS_BUCKET}/govtune"
 EXTERNAL_LOCATIONS = {
@@ -39,11 +43,17 @@ EXTERNAL_LOCATIONS = {
     "govtune_raw_json": f"s3://{LAKE_BUCKET}/raw/risk_factors",
     "govtune_raw_delta": f"s3://{LAKE_BUCKET}/raw/delta",
     "govtune_curated_delta": f"s3://{LAKE_BUCKET}/curated/delta",
+    "govtune_ml_delta": f"s3://{LAKE_BUCKET}/ml/delta",
 }
 PRINCIPALS = ("loader", "curator", "trainer", "registrar", "auditor")
 
 BASE_MODEL = "smollm2-135m"
 BASE_MODEL_PREFIX = f"models/{BASE_MODEL}/"
+
+
+def display_name(principal: str) -> str:
+    """Name of a service principal in the workspace."""
+    return f"{PREFIX}-{principal}"
 
 
 def secret_name(principal: str) -> str:

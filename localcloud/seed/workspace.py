@@ -48,7 +48,7 @@ def _seed_principal(workspace: WorkspaceClient, secrets: SecretsClient, name: st
 
     A client secret can be seen only once, when it is made: one that is stored for this principal is kept.
     """
-    display = f"govtune-{name}"
+    display = names.display_name(name)
     found = list(workspace.service_principals.list(filter=f'displayName eq "{display}"'))
     principal = found[0] if found else workspace.service_principals.create(display_name=display, active=True)
     application_id, number = principal.application_id, principal.id

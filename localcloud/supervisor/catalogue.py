@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localcloud.seed import names
 from localcloud.seed.credentials import CredentialFiles
+from localcloud.supervisor.errors import LocalCloudError
 from localcloud.supervisor.layout import PORT_VARIABLES, PROJECT_ROOT, EdgarSource, Layout, Ports
 from localcloud.supervisor.services import Service
 
@@ -17,6 +18,7 @@ FOREIGN_PREFIXES = ("AWS_", "DATABRICKS_", "DAGSTER_", "MLFLOW_")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
 JARS = Path(".cache/jars")
 TRAINING_PYTHON = Path(".venv-train/bin/python")
+TRACKING_PYTHON = Path(".venv-tracking/bin/python")
 
 
 REPLICA_REQUESTS_PER_SECOND = 500
@@ -59,6 +61,23 @@ class Catalogue:
         options = ["--root", str(root), "--max-per-second", str(REPLICA_REQUESTS_PER_SECOND)]
         return self._module("edgar", "EDGAR replica", options, state=False)
 
+    def mlflow(self) -> Service:
+        """MLflow in an environment of its own, with an access key of its own for the artifacts."""
+        python = PROJECT_ROOT / TRACKING_PYTHON
+        if not python.exists():
+            raise LocalCloudError(f"There is no {TRACKING_PYTHON}; `python -m tools.bootstrap tracking` builds it.")
+        files = CredentialFiles(self.layout.credentials)
+        options = ["--artifacts", f"s3://{names.TRACKING_BUCKET}/runs", "--workspace", self.ports.url("databricks")]
+        options += ["--writer", names.display_name("trainer")]
+        identity = {
+            "AWS_ENDPOINT_URL": self.ports.url("aws"),
+            "AWS_DEFAULT_REGION": names.REGION,
+            "AWS_SHARED_CREDENTIALS_FILE": str(files.tracking_profile),
+            "AWS_CONFIG_FILE": str(files.aws_config),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        return replace(self._module("mlflow", "MLflow", options, identity, python=str(python)), health="/health")
+
     def dagster(self, settings: Mapping[str, str]) -> Service:
         """`dagster dev`; the webserver answers, and the daemon and code server are its siblings."""
         argv = ["-m", "dagster", "dev", "--workspace", str(PROJECT_ROOT / "workspace.yaml")]
@@ -81,6 +100,7 @@ class Catalogue:
         extra: Mapping[str, str] | None = None,
         *,
         state: bool = True,
+        python: str = sys.executable,
     ) -> Service:
         argv = ["-m", f"localcloud.{name}", "--port", str(getattr(self.ports, name))]
         if state:
@@ -90,6 +110,6 @@ class Catalogue:
             what=what,
             url=self.ports.url(name),
             port_variable=PORT_VARIABLES[name][0],
-            argv=(sys.executable, *argv, *options),
+            argv=(python, *argv, *options),
             environment={**clean_environment(self.environment), **(extra or {})},
         )

@@ -67,7 +67,7 @@ class Cloud:
         files = CredentialFiles(self.layout.credentials)
         files.ensure_roots()
         self._check_ports(catalogue, with_dagster=with_dagster)
-        aws = self._launch(catalogue.aws())
+        aws, mlflow = self._launch(catalogue.aws()), self._launch(catalogue.mlflow())
         if self.edgar.kind != "live":
             self._await(self._launch(catalogue.edgar(corpus.prepare(self.edgar, self.layout))))
         self._await(aws)
@@ -79,6 +79,7 @@ class Cloud:
         self._await(databricks)
         with self._seeding("databricks"):
             settings = self._seed(root, files, account)
+        self._await(mlflow)
         shutil.copyfile(DAGSTER_CONFIGURATION, self.layout.dagster_home / "dagster.yaml")
         dagster = catalogue.dagster(settings)
         self._end_orphaned_runs(dagster)
@@ -104,7 +105,7 @@ class Cloud:
                 raise running.failure(f"ended by itself with exit code {code}")
 
     def _check_ports(self, catalogue: Catalogue, *, with_dagster: bool) -> None:
-        services = [catalogue.aws(), catalogue.databricks()]
+        services = [catalogue.aws(), catalogue.databricks(), catalogue.mlflow()]
         if self.edgar.kind != "live":
             services.append(catalogue.edgar(self.layout.service("edgar")))
         if with_dagster:

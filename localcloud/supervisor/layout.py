@@ -18,6 +18,7 @@ PORT_VARIABLES = {
     "aws": ("GOVTUNE_AWS_PORT", 4570),
     "databricks": ("GOVTUNE_DATABRICKS_PORT", 4571),
     "edgar": ("GOVTUNE_EDGAR_PORT", 4572),
+    "mlflow": ("GOVTUNE_MLFLOW_PORT", 4573),
     "dagster": ("GOVTUNE_DAGSTER_PORT", 3000),
 }
 
@@ -29,6 +30,7 @@ class Ports:
     aws: int
     databricks: int
     edgar: int
+    mlflow: int
     dagster: int
 
     @classmethod
@@ -97,7 +99,7 @@ class Layout:
     def create(self) -> None:
         """Makes the folders, private to their owner."""
         folders = (self.state, self.credentials, self.logs, self.dagster_home)
-        for folder in (*folders, *(self.service(name) for name in ("aws", "databricks", "edgar"))):
+        for folder in (*folders, *(self.service(name) for name in ("aws", "databricks", "edgar", "mlflow"))):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state.chmod(0o700)
 

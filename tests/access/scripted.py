@@ -38,7 +38,7 @@ def workspace(told: Told, client_id: str) -> Iterator[Facts]:
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = reply  # noqa: N815
+        do_GET = do_POST = do_PUT = reply  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             return

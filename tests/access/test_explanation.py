@@ -184,8 +184,8 @@ def acts(access: Access, stage: Stage) -> list[tuple[Action, str, str, Act]]:
         job = Job(Node("job", short + uuid.uuid4().hex[:4]), "test", "https://example.com", {})
         lineage.write(own, lineage.chain([Step(source, job, target, {}, {})]))
 
-    tables = {schema: f"govtune.{schema}.kept" for schema in ("raw", "curated")}
-    raw, curated = (Node("table", name) for name in tables.values())
+    tables = {schema: f"govtune.{schema}.kept" for schema in ("raw", "curated", "ml")}
+    raw, curated = (Node("table", tables[schema]) for schema in ("raw", "curated"))
     return {
         Stage.LOADER: [
             path(Action.READ_PATH, "PATH_READ"),
@@ -193,7 +193,7 @@ def acts(access: Access, stage: Stage) -> list[tuple[Action, str, str, Act]]:
             creation("raw"),
         ],
         Stage.CURATOR: [reading(tables["raw"]), creation("curated")],
-        Stage.TRAINER: [reading(tables["curated"])],
+        Stage.TRAINER: [reading(tables["curated"]), creation("ml")],
         Stage.AUDITOR: [reading(name) for name in tables.values()],
         Stage.REGISTRAR: [
             (Action.CREATE_MODEL, f"govtune.ml.{short}", "", model),
@@ -206,7 +206,7 @@ def acts(access: Access, stage: Stage) -> list[tuple[Action, str, str, Act]]:
 @pytest.fixture
 def kept(access: Access) -> None:
     """A table in each schema, made once for the tests below."""
-    for stage, schema in ((Stage.LOADER, "raw"), (Stage.CURATOR, "curated")):
+    for stage, schema in ((Stage.LOADER, "raw"), (Stage.CURATOR, "curated"), (Stage.TRAINER, "ml")):
         name = f"govtune.{schema}.kept"
         if not access.admin.exists("TABLE", name):
             at = f"s3://govtune-lake/{schema}/delta/kept"

@@ -75,3 +75,27 @@ def test_a_charts_words_cannot_leave_their_element() -> None:
 def test_more_parts_than_colours_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 4"):
         markdown.stacked_bars("t", list("abcde"), {})
+
+
+def test_bars_have_their_intervals_in_proportion() -> None:
+    drawn = markdown.interval_bars("ROUGE", {"tuned <b>": (0.5, 0.25, 1.0), "base": (0.25, None, None)})
+    svg = chart(drawn)
+    assert [element.text for element in svg.iter("{*}text")] == ["tuned <b> 0.500", "base 0.250"]
+    bars, whiskers = (element.get("d") for element in svg.iter("{*}path"))
+    assert bars == "M180 3h130v12H180M180 21h65v12H180"
+    assert whiskers == "M245 9H440"
+
+
+def test_lines_go_from_the_least_to_the_greatest_number() -> None:
+    svg = chart(markdown.lines("Losses", {"training": [(0, 3.0), (10, 1.0)], "validation": [(10, 2.0)]}))
+    assert [element.text for element in svg.iter("{*}text")] == ["training", "validation", "3", "1", "10"]
+    assert [element.get("d") for element in svg.iter("{*}path")] == ["M40 20L440 140", "M440 80"]
+    assert markdown.lines("Losses", {"training": []}) == "None."
+
+
+def test_long_lines_are_thinned_out_but_for_their_ends() -> None:
+    svg = chart(markdown.lines("Losses", {"a": [(float(x), 0.0) for x in range(101)]}, most=5))
+    (line,) = [element.get("d") for element in svg.iter("{*}path")]
+    assert line == "M40 20L140 20L240 20L340 20L440 20"
+    with pytest.raises(ValueError, match="5 lines"):
+        markdown.lines("Losses", {str(number): [(0, 0)] for number in range(5)})

@@ -1,5 +1,8 @@
 """The request for a training job, against the service's own model of CreateTrainingJob."""
 
+import json
+from dataclasses import replace
+
 import boto3
 import pytest
 from botocore.validate import ParamValidator
@@ -7,7 +10,8 @@ from botocore.validate import ParamValidator
 from govtune_assets.pipes.sagemaker import JobName
 from govtune_assets.settings import Settings
 from govtune_assets.training_job import TrainingRequest, build
-from train.config import load_all
+from localcloud.aws.constraints import violations
+from train.config import from_hyperparameters, load_all
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 REQUEST = TrainingRequest(name="govtune-x-0", source_uri="s3://bucket/code/train/0/sourcedir.tar.gz", run_id="run")
@@ -27,11 +31,14 @@ def test_every_configuration_makes_a_valid_request(name: str) -> None:
     shape = client.meta.service_model.operation_model("CreateTrainingJob").input_shape
     report = ParamValidator().validate(params, shape)
     assert not report.has_errors(), report.generate_report()
+    assert list(violations(shape, params)) == []
     assert params["ResourceConfig"]["VolumeKmsKeyId"] == params["OutputDataConfig"]["KmsKeyId"]
     assert params["EnableInterContainerTrafficEncryption"] is True
     assert params["EnableNetworkIsolation"] is False
     assert params["VpcConfig"] == {"Subnets": ["subnet-0"], "SecurityGroupIds": ["sg-0"]}
     assert params["InputDataConfig"][0]["ChannelName"] == "model"
+    sent = from_hyperparameters(json.loads(json.dumps(params["HyperParameters"])), source="request")
+    assert sent == load_all()[name]
     assert all(len(value) <= 512 for value in params["Environment"].values())
     assert "huggingface-pytorch-training" in params["AlgorithmSpecification"]["TrainingImage"]
 
@@ -51,8 +58,15 @@ def test_without_a_role_nothing_is_asked_for() -> None:
         build(Settings(sagemaker_role_arn=""), load_all()["smollm2-135m"], REQUEST)
 
 
-def test_job_names_are_the_services_and_follow_run_and_retry() -> None:
-    names = {str(JobName("llama-3.1-" + "x" * 80, "0123456789abcdef", retry)) for retry in range(3)}
-    assert len(names) == 3
-    assert all(len(name) <= 63 and name.replace("-", "").isalnum() for name in names)
-    assert str(JobName("a", "run", 1)) == str(JobName("a", "run", 1))
+def test_job_names_are_the_services_and_follow_run_step_and_retry() -> None:
+    name = JobName("llama-3.1-" + "x" * 80, "0123456789abcdef", 0, "step")
+    others = [replace(name, retry_number=1), replace(name, run_id="0123456789abcdee"), replace(name, step_key="other")]
+    assert len({str(one) for one in (name, *others)}) == 1 + len(others)
+    assert all(len(str(one)) <= 63 and str(one).replace("-", "").isalnum() for one in (name, *others))
+    assert str(replace(name)) == str(name)
+
+
+def test_retries_and_re_executions_go_on_from_the_first_runs_checkpoints() -> None:
+    again = replace(REQUEST, name="govtune-x-1", run_id="second", checkpoints="first")
+    params = build(Settings(sagemaker_role_arn=ROLE), load_all()["smollm2-135m"], again)
+    assert params["CheckpointConfig"]["S3Uri"].endswith("/smollm2-135m/first/")

@@ -131,14 +131,14 @@ def test_every_role_reads_the_secrets_of_its_own_principals_alone() -> None:
     for role, action, statement in allowed((*JOB_ROLES, "CatalogRole")):
         if action.startswith("secretsmanager:"):
             assert action == "secretsmanager:GetSecretValue"
-            names = re.findall(r"secret:databricks/(\w+)-\?{6}", json.dumps(statement["Resource"]))
+            names = re.findall(r"secret:(?:databricks/)?([\w/]+)-\?{6}", json.dumps(statement["Resource"]))
             assert len(names) == len(listed(statement["Resource"]))
             read.setdefault(role, set()).update(names)
     assert read == {
         "DagsterPolicy": {"loader", "registrar", "auditor"},
         "PreflightRole": {"curator", "trainer"},
         "EmrRole": {"curator"},
-        "SageMakerRole": {"trainer"},
+        "SageMakerRole": {"trainer", "huggingface/token"},
     }
 
 

@@ -40,13 +40,15 @@ def lasting(project: Project) -> dict[str, str]:
     """Secrets that do not end by themselves, by what they are."""
     folder = project.cloud.state / "credentials"
     root = json.loads((folder / "aws-root.json").read_text())
-    profile = configparser.ConfigParser(interpolation=None)
+    profile, tracking = configparser.ConfigParser(interpolation=None), configparser.ConfigParser(interpolation=None)
     profile.read(folder / "aws-credentials")
+    tracking.read(folder / "mlflow-credentials")
     found = {
         "root's key": root["secret_access_key"],
         "administrator's client secret": json.loads((folder / "databricks-admin.json").read_text())["client_secret"],
         "catalog's AWS key": json.loads((folder / "unity-catalog.json").read_text())["secret_access_key"],
         "orchestrator's AWS key": profile["default"]["aws_secret_access_key"],
+        "tracking server's AWS key": tracking["default"]["aws_secret_access_key"],
     }
     manager = boto3.client(
         "secretsmanager",
@@ -55,7 +57,7 @@ def lasting(project: Project) -> dict[str, str]:
         aws_access_key_id=root["access_key_id"],
         aws_secret_access_key=root["secret_access_key"],
     )
-    for secret in manager.list_secrets()["SecretList"]:
+    for secret in manager.list_secrets(Filters=[{"Key": "name", "Values": ["databricks/"]}])["SecretList"]:
         content = json.loads(manager.get_secret_value(SecretId=secret["ARN"])["SecretString"])
         found[f"client secret of {secret['Name']}"] = content["client_secret"]
         pair = f"{content['client_id']}:{content['client_secret']}".encode()
@@ -146,7 +148,7 @@ class Search:
 def canaries(project: Project, materialized: subprocess.CompletedProcess[str]) -> dict[str, str]:
     assert materialized.returncode == 0, materialized.stdout[-3000:] + materialized.stderr[-3000:]
     found = lasting(project) | sessions(project)
-    assert len(lasting(project)) == 4 + 2 * 5
+    assert len(lasting(project)) == 5 + 2 * 5
     assert sum(name.startswith("token") for name in found) > 20
     assert all(len(secret) >= SHORTEST for secret in found.values())
     return found
@@ -165,6 +167,10 @@ def test_no_secret_is_left_in_any_file(project: Project, canaries: dict[str, str
     # What was asked of the services that run jobs is searched too.
     searched = {path.name.split(".", maxsplit=1)[0] for path in outside if path.parent.name == "backends"}
     assert {"s3", "sagemaker"} <= searched, searched
+    # And MLflow's store, with the run of the training in it.
+    store = state / "mlflow" / "mlflow.sqlite"
+    assert store in outside
+    assert b"govtune-quick-" in store.read_bytes()
     patterns = {spelling for secret in canaries.values() for spelling in spellings(secret)}
     search = Search(patterns, tmp_path)
     # The search finds what is there: in the store they stand as they are.

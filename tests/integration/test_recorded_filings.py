@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import dagster as dg
@@ -16,6 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.shared]
 
 RECORDED = ROOT.parent / "shared" / "edgar"
 FILERS = ("AAPL", "AMZN", "GOOGL", "IBM", "AMD", "MCD")
+ANY_MODEL = {"rouge_l_gain": -1, "under_base": 1, "under_baselines": 1}
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def test_recorded_filings_become_a_registered_model(recorded: Project) -> None:
-    # A few steps need not beat the base model on real text, so that threshold is out of the way here.
-    done = recorded.demo("--years", "2023", GOVTUNE_MINIMUM_ROUGE_GAIN="-1")
+    # A few steps need not beat the base model on real text, so those thresholds are out of the way here.
+    done = recorded.demo("--years", "2023", GOVTUNE_MODEL_THRESHOLDS=json.dumps(ANY_MODEL))
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     assert "gate lineage_complete: passed" in done.stdout
     assert "document     http" in done.stdout and "paragraph    " in done.stdout

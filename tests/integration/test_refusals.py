@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import dagster as dg
 import pytest
 from databricks.sdk.service import catalog as uc
 
-from govtune_assets import provenance
-from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, SNAPSHOT, adapter_key
-from tests.integration.conftest import THRESHOLDS, Project
+from govtune_assets import gates, provenance
+from govtune_assets.definitions import build_defs
+from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, SNAPSHOT, adapter_key, model_key
+from govtune_assets.settings import Settings
+from tests.integration.conftest import THRESHOLDS, YEARS, Project
 
 pytestmark = pytest.mark.integration
 
@@ -57,6 +61,57 @@ def test_a_failing_gate_in_a_backfill_never_trains(project: Project, instance: d
 
     again = project.backfill([EXAMPLES], ["2023"])
     assert [run.succeeded for run in again] == [True], again
+
+
+def judge_adapter(instance: dg.DagsterInstance, **changes: str) -> None:
+    """Evaluate the adapter's gates alone, as the UI's button does."""
+    definitions = build_defs(Settings(**changes))  # type: ignore[arg-type]
+    dg.materialize(
+        [*definitions.assets, *definitions.asset_checks],  # type: ignore[misc]
+        selection=dg.AssetSelection.checks(*gates.adapter_gates("quick")),
+        instance=instance,
+        resources=dict(definitions.resources or {}),
+        raise_on_error=False,
+    )
+
+
+def test_a_closed_model_gate_leaves_no_way_to_the_registry(
+    in_environment: Project, instance: dg.DagsterInstance
+) -> None:
+    """By a backfill, by Dagster's and by our own command, by promotion; tests/graph has the others."""
+    project, key = in_environment, model_key("quick")
+    made = provenance.latest(instance, key)
+    version = (str(made.metadata["model"]), str(made.metadata["model_version"]))
+    impossible = {"rouge_l_gain": 1, "under_baselines": 1}
+    judge_adapter(instance, model_thresholds=impossible)  # type: ignore[arg-type]
+    reason = "tuned_beats_base of ml/quick/lora_adapter: failed"
+
+    refused = project.backfill([key], [])
+    assert [run.succeeded for run in refused] == [False]
+    assert reason in refused[0].error
+    command = ("-m", "dagster", "asset", "materialize", "-m", "govtune_assets.definitions")
+    by_command = subprocess.run(
+        [sys.executable, *command, "--select", f'key:"{key.to_user_string()}"'],
+        env=project.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert by_command.returncode != 0 and reason in by_command.stderr + by_command.stdout
+    strict = project.demo("--years", ",".join(YEARS), GOVTUNE_MODEL_THRESHOLDS=json.dumps(impossible))
+    assert strict.returncode == 1 and "gate tuned_beats_base: ROUGE-L is" in strict.stderr, strict.stdout[-3000:]
+    promoted = project.govtune("promote", *version)
+    assert promoted.returncode == 1 and reason in promoted.stderr
+    assert provenance.latest(instance, key).run_id == made.run_id
+
+    judge_adapter(instance)
+    promoted = project.govtune("promote", *version)
+    assert promoted.returncode == 0, promoted.stderr
+    judge_adapter(instance)
+    check = dg.AssetCheckKey(adapter_key("quick"), "not_under_champion")
+    (record,) = instance.event_log_storage.get_asset_check_execution_history(check, limit=1)
+    assert record.event is not None and record.event.asset_check_evaluation is not None
+    assert f"of the champion, version {version[1]}, " in str(record.event.asset_check_evaluation.description)
 
 
 def test_a_year_without_filings_says_so(project: Project, instance: dg.DagsterInstance) -> None:

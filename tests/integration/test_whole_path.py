@@ -11,8 +11,17 @@ import dagster as dg
 import pytest
 from botocore.exceptions import ClientError
 
-from govtune_assets import lineage, provenance
-from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, RAW_FILINGS, RAW_TABLE, SNAPSHOT, adapter_key, model_key
+from govtune_assets import evaluations, lineage, provenance
+from govtune_assets.keys import (
+    DATASET_VERSIONS,
+    EVALUATIONS,
+    EXAMPLES,
+    RAW_FILINGS,
+    RAW_TABLE,
+    SNAPSHOT,
+    adapter_key,
+    model_key,
+)
 from govtune_assets.lineage import Node
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
@@ -116,6 +125,21 @@ def test_the_version_is_told_to_the_auditor(project: Project, instance: dg.Dagst
     assert "the training set has no version 99" in absent.stderr
 
 
+def test_the_evaluation_stands_in_its_table(in_environment: Project, instance: dg.DagsterInstance) -> None:
+    """The training job wrote it as the trainer; the auditor reads it, and finds no text in it."""
+    adapter = provenance.latest(instance, adapter_key("quick"))
+    made = provenance.latest(instance, EVALUATIONS, "quick")
+    settings = Settings()
+    door = UnityCatalogResource.from_settings(settings, AwsResource(region=settings.region)).door("auditor")
+    figures = evaluations.recorded(door, settings, evaluations.digest_of(adapter.data_version))
+    assert set(figures) == set(evaluations.parse(adapter.metadata["evaluation"]))
+    assert made.metadata["dagster/row_count"] == len(figures)
+    assert made.run_id == adapter.run_id
+    assert door.table("govtune.ml.evaluations").owner == in_environment.env["GOVTUNE_PRINCIPAL_TRAINER"]
+    written = [grant for grant in adapter.metadata["credentials"] if grant["operation"] != "READ"]
+    assert [grant["principal"] for grant in written] == [in_environment.env["GOVTUNE_PRINCIPAL_TRAINER"]]
+
+
 def test_no_records_of_the_snapshot_hold_a_rows_text(project: Project, instance: dg.DagsterInstance) -> None:
     event = instance.get_latest_materialization_event(SNAPSHOT)
     assert event
@@ -126,7 +150,7 @@ def test_no_records_of_the_snapshot_hold_a_rows_text(project: Project, instance:
     assert not [text for text in texts if json.dumps(text)[1:-1] in records]
 
 
-@pytest.mark.parametrize("prefix", ["raw/risk_factors/", "raw/delta/", "curated/delta/"])
+@pytest.mark.parametrize("prefix", ["raw/risk_factors/", "raw/delta/", "curated/delta/", "ml/delta/"])
 def test_the_orchestrators_own_role_reads_no_table(in_environment: Project, instance: object, prefix: str) -> None:
     s3 = boto3.client("s3")
     with pytest.raises(ClientError, match="AccessDenied"):

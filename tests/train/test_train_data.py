@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from train.data import (
     COLUMNS,
     Selection,
     encode,
+    packed_order,
     parse_row,
     read_jsonl,
     read_snapshot,
@@ -185,3 +187,37 @@ def test_each_epoch_is_a_permutation_in_batches_of_like_length() -> None:
         return sum(4 * max(lengths[i] for i in batch) - sum(lengths[i] for i in batch) for batch in batches)
 
     assert padding(order[:50]) < padding(list(range(50))) / 2
+
+
+def test_shares_are_of_the_examples_and_as_many_as_can_be_had() -> None:
+    tokenizer = make_tokenizer()
+    rows = [
+        parse_row({**row, "task": "T1" if place % 3 else "T2"}, source="t") for place, row in enumerate(make_rows(90))
+    ]
+    data = DATA.model_copy(update={"tasks": ("T1", "T2"), "shares": {"T1": 0.75, "T2": 0.25}})
+
+    def counts(split: str, limit: int | None) -> dict[str, int]:
+        selection = select(rows, split, tokenizer, data, limit=limit, seed=1)
+        return Counter(example.row.task for example in selection.examples)
+
+    assert counts("train", 20) == {"T1": 15, "T2": 5}
+    # 36 rows of T1 are three quarters of 48; 12 of the 18 rows of T2 are the rest.
+    assert counts("train", None) == {"T1": 36, "T2": 12}
+    assert sum(counts("test_company", None).values()) == 18  # a test is not mixed anew
+
+    alone = [row for row in rows if row.task == "T1"]
+    with pytest.raises(JobError, match=r"lacks rows of a task that data\.shares names: T1, T2"):
+        select(alone, "train", tokenizer, data, limit=None, seed=1)
+
+
+def test_packed_rows_hold_every_example_once_an_epoch() -> None:
+    lengths = [1 + number * 37 % 100 for number in range(200)]
+    order = packed_order(lengths, capacity=128, epochs=2.5, seed=3)
+    assert order == packed_order(lengths, capacity=128, epochs=2.5, seed=3)
+    assert all(sum(lengths[index] for index in row) <= 128 for row in order)
+    rows = len(packed_order(lengths, capacity=128, epochs=1.0, seed=3))
+    assert rows <= 1.05 * sum(lengths) / 128
+    assert sorted(index for row in order[:rows] for index in row) == list(range(200))
+    assert sorted(index for row in order[rows : 2 * rows] for index in row) == list(range(200))
+    assert order[:rows] != order[rows : 2 * rows]
+    assert len(order) == round(2.5 * rows)

@@ -1,7 +1,8 @@
-"""Losses against transformers' own, generation in batches against one by one, and the metrics."""
+"""Losses against transformers' own, and generation in batches against one by one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,19 @@ from tiny import make_rows
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from train.data import encode, parse_row
-from train.evaluate import IGNORED, completion_loss, generate, pad_right, score, score_by_task
 from train.files import folder_digest
+from train.fp8 import dequantized
+from train.inference import (
+    IGNORED,
+    Asked,
+    choice_likelihoods,
+    completion_loss,
+    generate,
+    likelihoods,
+    pad_right,
+)
 from train.job import InterruptionGuard, JobError
-from train.model import dequantized
+from train.processes import Processes
 from train.trainer import _Report
 
 
@@ -56,21 +66,6 @@ def test_batches_generate_what_single_prompts_do(loaded) -> None:
     assert together[0] == tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
 
 
-def test_rouge_and_bleu_have_their_known_values() -> None:
-    texts = ["Our suppliers may fail to deliver.", "Rates may rise."]
-    same = score(("rouge", "bleu"), texts, texts)
-    assert same == pytest.approx({"rouge_1": 1, "rouge_2": 1, "rouge_l": 1, "bleu": 100})
-
-    # The example of Lin 2004, section 3.1. The metric stems, so that kill and killed are the same word.
-    reference = "police killed the gunman"
-    first = score(("rouge",), ["police stop the gunman"], [reference])
-    stemmed = score(("rouge",), ["police kill the gunman"], [reference])
-    second = score(("rouge",), ["the gunman kill police"], [reference])
-    assert stemmed["rouge_l"] == pytest.approx(1)
-    assert first["rouge_l"] == pytest.approx(0.75)
-    assert second["rouge_l"] == pytest.approx(0.5)
-
-
 def test_fp8_weights_are_scaled_by_tensor_and_by_block() -> None:
     weight = torch.arange(1, 25, dtype=torch.float32).reshape(4, 6)
     stored = {"a.weight": weight, "a.weight_scale_inv": torch.tensor(2.0), "a.activation_scale": torch.tensor(1.0)}
@@ -89,7 +84,7 @@ def test_training_ends_on_a_number_that_is_not_finite(tmp_path: Path, name: str)
     class State:
         global_step, max_steps = 3, 9
 
-    report = _Report(tmp_path, InterruptionGuard(), lambda text, values: None)
+    report = _Report(tmp_path, InterruptionGuard(), lambda text, values: None, lambda step, values: None, Processes())
     with pytest.raises(JobError, match=f"{name} is inf at step 3: training diverged"):
         report.on_log(None, State(), None, {"loss": 1.0, "grad_norm": 1.0, name: float("inf")})
 
@@ -103,13 +98,28 @@ def test_a_folder_digest_is_that_of_sha256sum(tmp_path: Path) -> None:
     assert folder_digest(tmp_path, without=["b/two"]) != folder_digest(tmp_path)
 
 
-def test_headlines_are_scored_by_words_and_labels_by_being_right() -> None:
-    asked = [("T1", "Storms may close plants."), ("T2", "people"), ("T2", "legal and regulatory"), ("T4", "yes")]
-    rows = [
-        parse_row({"task": task, "prompt": "p", "completion": text, "split": "test_company"}, source="test")
-        for task, text in asked
-    ]
-    scores, by_row = score_by_task(["rouge"], rows, ["Storms may close plants.", " People. ", "people", "no"])
-    assert scores == {"rouge_1": 1.0, "rouge_2": 1.0, "rouge_l": 1.0, "t2_accuracy": 0.5, "t4_accuracy": 0.0}
-    assert by_row[0]["rouge_l"] == 1.0
-    assert by_row[1:] == [{"accuracy": 1.0}, {"accuracy": 0.0}, {"accuracy": 0.0}]
+def test_choices_after_one_prompt_are_as_likely_as_when_each_is_asked_alone(loaded) -> None:
+    model, tokenizer, examples = loaded
+    options = {
+        "padding": tokenizer.pad_token_id,
+        "dtype": torch.float32,
+        "progress": lambda text, values: None,
+    }
+    answers = ("yes", "Problems with litigation could harm our reputation.", "no")
+    asked, alone = [], []
+    for number, example in enumerate(examples):
+        wanted = answers if number % 2 else answers[:2]
+        encoded = [encode(replace(example.row, completion=text), tokenizer) for text in wanted]
+        asked.append(Asked(example.prompt_ids, tuple(one.input_ids[one.prompt_length :] for one in encoded)))
+        alone.append(likelihoods(model, encoded, batch_size=1, **options))
+    found = choice_likelihoods(model, asked, batch_size=6, **options)
+    assert [len(row) for row in found] == [len(row) for row in alone]
+    for row, expected in zip(found, alone, strict=True):
+        for one, other in zip(row, expected, strict=True):
+            assert one.tokens == other.tokens
+            assert one.total == pytest.approx(other.total, rel=1e-4)
+    together = likelihoods(model, examples, batch_size=4, **options)
+    total = completion_loss(model, examples, batch_size=4, padding=tokenizer.pad_token_id, dtype=torch.float32) * sum(
+        one.tokens for one in together
+    )
+    assert -sum(one.total for one in together) == pytest.approx(total, rel=1e-5)

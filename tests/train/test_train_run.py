@@ -20,8 +20,12 @@ from safetensors.torch import load_file, save_file
 from tiny import RunTraining, make_rows, tiny_configuration
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from train.config import BaseModelSection
+from train.data import encode, parse_row
 from train.files import folder_digest
+from train.inference import completion_loss
 from train.metrics import METRIC_DEFINITIONS
+from train.model import load_base
 
 ROOT = Path(__file__).parents[2]
 
@@ -181,12 +185,15 @@ def test_checkpoints_of_another_training_are_not_resumed(run_training: RunTraini
 def test_ministral_3_trains_its_language_tower_only(
     run_training: RunTraining, tmp_path: Path, tiny_ministral: Path, quantized: bool
 ) -> None:
-    model = _fp8(tiny_ministral, tmp_path / "fp8") if quantized else tiny_ministral
+    """Class, targets, weights, chat template, evaluation and adapter of the production model, through all of main."""
+    model = (_fp8 if quantized else shutil.copytree)(tiny_ministral, tmp_path / "model")
+    (model / "chat_template.jinja").write_text(_INST_TEMPLATE)
     out = tmp_path / "out"
     code = run_training(
         out,
         model=model,
         base_model={"precision": "bf16"},
+        data={"packing": True, "max_length": 256},
         lora={"targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]},
         optimization={"max_steps": 4, "gradient_checkpointing": True},
     )
@@ -194,7 +201,66 @@ def test_ministral_3_trains_its_language_tower_only(
     names = set(load_file(out / "model" / "adapter" / "adapter_model.safetensors"))
     assert len(names) == 2 * 7 * 2  # two layers, seven projections, two factors
     assert all("language_model" in name and "vision" not in name for name in names)
-    assert metrics(out)["loss_after"] < metrics(out)["loss_before"]
+    found = metrics(out)
+    assert found["loss_after"] < found["loss_before"]
+    assert {"rouge_l_base", "rouge_l_tuned", "perplexity_tuned"} <= found.keys()
+
+    # The saved adapter, on the checkpoint loaded anew, gives the loss that the job reported.
+    wanted = BaseModelSection(name="tests/tiny", license="Apache-2.0", precision="bf16")
+    base = load_base(model, wanted)
+    assert type(base.model).__name__ == "Mistral3ForConditionalGeneration"
+    tuned = PeftModel.from_pretrained(base.model, out / "model" / "adapter")
+    rows = [parse_row(row, source="test") for row in make_rows(60) if row["split"] == "validation"]
+    examples = [encode(row, base.tokenizer) for row in rows]
+    assert base.tokenizer.decode(examples[0].prompt_ids).startswith("[INST]Write the subcaption")
+    loss = completion_loss(tuned, examples, batch_size=4, padding=base.tokenizer.pad_token_id, dtype=torch.bfloat16)
+    assert loss == pytest.approx(found["loss_after"], rel=1e-4)
+
+
+_INST_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] == 'user' %}[INST]{{ message['content'] }}[/INST]"
+    "{% else %}{{ message['content'] }}{{ eos_token }}{% endif %}{% endfor %}"
+)
+"""Turns as Mistral's models mark them: no mark before the answer, the end of the text after it."""
+
+
+def test_fp8_weights_are_kept_by_a_gpu_only(run_training: RunTraining, tmp_path: Path, tiny_ministral: Path) -> None:
+    fp8 = {"base_model": {"precision": "fp8"}, "compute": {"instance_type": "ml.g6e.2xlarge"}}
+    assert run_training(tmp_path / "none", model=tiny_ministral, **fp8) == 1
+    assert "the checkpoint of tests/tiny has no FP8 weights: set bf16" in failure(tmp_path / "none")
+    if not torch.cuda.is_available():
+        assert run_training(tmp_path / "cpu", model=_fp8(tiny_ministral, tmp_path / "fp8"), **fp8) == 1
+        assert "this machine has no GPU with FP8 (8.9 or later): set bf16" in failure(tmp_path / "cpu")
+
+
+def test_packed_examples_do_not_see_each_other(
+    run_training: RunTraining, tmp_path: Path, tiny_ministral: Path, tiny_llama: Path
+) -> None:
+    """A step over the same examples has the same loss and gradient, packed or not."""
+    same = {"lora": {"dropout": 0.0}, "optimization": {"max_steps": 1, "epochs": 1.0}}
+    for name, model in (("llama", tiny_llama), ("ministral", tiny_ministral)):
+        apart, packed = tmp_path / f"{name}-apart", tmp_path / f"{name}-packed"
+        assert run_training(apart, model=model, **same | {"optimization": {"max_steps": 1, "batch_size": 36}}) == 0
+        rows = {"optimization": {"max_steps": 1, "batch_size": 100, "epochs": 1.0}}
+        assert run_training(packed, model=model, **same | rows, data={"packing": True}) == 0
+        assert metrics(packed)["losses"] == pytest.approx(metrics(apart)["losses"], rel=1e-5)
+        norms = [_first_step(out)["grad_norm"] for out in (apart, packed)]
+        assert norms[0] == pytest.approx(norms[1], rel=1e-4)
+
+
+def _first_step(out: Path) -> dict[str, float]:
+    (state,) = out.glob("checkpoints/*/checkpoint-1/trainer_state.json")
+    return next(logs for logs in json.loads(state.read_text())["log_history"] if "grad_norm" in logs)
+
+
+def test_rows_longer_than_the_model_has_positions_are_refused(
+    run_training: RunTraining, tmp_path: Path, tiny_llama: Path, tiny_ministral: Path
+) -> None:
+    assert run_training(tmp_path / "long", data={"max_length": 1024}) == 1
+    assert "data.max_length is 1024, tests/tiny has 512 positions" in failure(tmp_path / "long")
+    packed = {"packing": True, "max_length": 512}
+    assert run_training(tmp_path / "packed", model=tiny_ministral, data=packed) == 1
+    assert "beyond position 256" in failure(tmp_path / "packed")
 
 
 def _fp8(source: Path, target: Path) -> Path:

@@ -66,7 +66,12 @@ TINY: dict[str, Any] = {
     "data": {"max_length": 256, "max_test_rows": 4},
     "lora": {"rank": 4, "alpha": 8, "dropout": 0.05},
     "optimization": {"learning_rate": 0.01, "epochs": 1.5, "batch_size": 4, "checkpoint_steps": 5},
-    "evaluation": {"batch_size": 4, "max_new_tokens": 8},
+    "evaluation": {
+        "batch_size": 4,
+        "max_new_tokens": 8,
+        "splits": ["test_company", "test_year", "test_company_year"],
+        "bootstrap_resamples": 200,
+    },
 }
 
 

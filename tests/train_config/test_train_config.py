@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from train.config import CONFIGS, ConfigurationError, TrainingConfiguration, load, load_all, parse
+from train.config import (
+    CONFIGS,
+    ConfigurationError,
+    TrainingConfiguration,
+    from_hyperparameters,
+    load,
+    load_all,
+    parse,
+)
 from train.metrics import METRIC_DEFINITIONS, METRIC_NAMES, line
 
 
@@ -21,9 +29,14 @@ def shipped() -> dict[str, Any]:
 
 def test_the_shipped_configurations_are_valid_and_survive_the_job_parameters() -> None:
     found = load_all()
-    assert {"smollm2-135m", "ministral-3-3b"} <= found.keys()
+    assert {"smollm2-135m", "ministral-3-3b", "llama-3.1-8b", "llama-3.1-70b"} <= found.keys()
     for configuration in found.values():
         assert parse(configuration.as_parameters(), source="job") == configuration
+        sent = {"sagemaker_program": '"train.py"', **configuration.as_hyperparameters()}
+        assert from_hyperparameters(sent, source="job") == configuration
+        # The limits of CreateTrainingJob.
+        assert len(sent) <= 100
+        assert all(len(name) <= 256 and len(value) <= 2500 for name, value in sent.items())
     production = found["ministral-3-3b"]
     assert production.base_model.name == "mistralai/Ministral-3-3B-Instruct-2512"
     assert production.compute.instance_type == "ml.g6e.2xlarge"
@@ -54,7 +67,8 @@ def test_every_field_is_documented() -> None:
         ("optimization.learning_rate", float("nan"), "optimization.learning_rate"),
         ("optimization.epochs", float("inf"), "optimization.epochs"),
         ("optimization.seed", True, "optimization.seed: Input should be a valid integer"),
-        ("base_model.precision", "fp8", "base_model.precision: Input should be 'bf16' or 'fp32'"),
+        ("base_model.precision", "fp16", "base_model.precision: Input should be 'bf16', 'fp32' or 'fp8'"),
+        ("base_model.token_secret", "hf_abc def", "base_model.token_secret: String should match pattern"),
         ("base_model.name", "../../etc/passwd", "base_model.name: String should match pattern"),
         ("base_model.digest", "sha256:12", "base_model.digest: String should match pattern"),
         ("compute.instance_type", "c7i.2xlarge", "compute.instance_type: String should match pattern"),
@@ -65,6 +79,11 @@ def test_every_field_is_documented() -> None:
         ("data.tasks", ["T5"], "data.tasks.0: Input should be"),
         ("data.tasks", ["T2", "T3"], "tasks must have T1, it has T2, T3"),
         ("data.tasks", ["T1", "T2", "T2"], "tasks names a task twice: T1, T2, T2"),
+        ("data.shares", {"T1": 0.5, "T2": 0.5}, "shares are of T1, T2, tasks are T1: name the same"),
+        ("data.shares", {"T1": 0.5}, "shares add up to 0.5, not to 1"),
+        ("data.shares", {"T1": 0}, "data.shares.T1: Input should be greater than 0"),
+        ("distribution.strategy", "tensor", "distribution.strategy: Input should be 'none', 'ddp' or 'fsdp'"),
+        ("registered_model", "Model-1", "registered_model: String should match pattern"),
         ("name", "Smol LM", "name: String should match pattern"),
         ("description", "", "description: String should have at least 1 character"),
     ],
@@ -80,6 +99,98 @@ def test_an_unknown_or_impossible_value_is_refused_by_its_name(path: str, value:
         parse(values, source="job parameter")
     assert str(refused.value).startswith("job parameter: ")
     assert "\n" not in str(refused.value)
+
+
+GPU = {"instance_type": "ml.g6e.2xlarge"}
+EIGHT = {"instance_type": "ml.p4de.24xlarge"}
+LARGE = {"parameters_billions": 70.6}
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"base_model": {"precision": "fp8"}}, "ml.c7i.2xlarge has no GPU: set bf16"),
+        (
+            {"base_model": {"precision": "fp8"}, "compute": {"instance_type": "ml.g5.2xlarge"}},
+            "ml.g5.2xlarge has A10G GPUs, which have no FP8",
+        ),
+        (
+            {"base_model": {"precision": "fp8"}, "compute": {"instance_type": "ml.p5.48xlarge"}}
+            | {"distribution": {"strategy": "fsdp"}},
+            "fp8 and distribution.strategy fsdp exclude each other",
+        ),
+        ({"compute": {"instance_type": "ml.g4dn.xlarge"}}, "ml.g4dn.xlarge has T4 GPUs, which have not: set fp32"),
+        ({"compute": {"instance_type": "ml.trn1.2xlarge"}}, "instance type ml.trn1.2xlarge is not known"),
+        ({"compute": {"instance_type": "ml.p4d.48xlarge"}}, "instance type ml.p4d.48xlarge is not known"),
+        ({"distribution": {"devices": 2}}, "distribution.strategy is none, which is one process"),
+        ({"compute": {"instance_count": 2}}, "distribution.strategy is none, which is one process"),
+        ({"distribution": {"strategy": "ddp"}}, "ml.c7i.2xlarge has no GPU: say distribution.devices"),
+        ({"distribution": {"strategy": "ddp", "devices": 1}}, "takes several processes"),
+        ({"compute": GPU, "distribution": {"strategy": "ddp"}}, "which takes several processes"),
+        (
+            {"compute": EIGHT, "distribution": {"strategy": "ddp", "devices": 9}},
+            "distribution.devices is 9, ml.p4de.24xlarge has 8 GPUs",
+        ),
+        ({"compute": EIGHT, "base_model": LARGE}, "70.6 billion parameters in bf16 are 132 GiB, over 1 part"),
+        (
+            {"compute": EIGHT, "base_model": LARGE, "distribution": {"strategy": "ddp"}},
+            "spread them with distribution.strategy fsdp",
+        ),
+        (
+            {
+                "compute": {"instance_type": "ml.g6.12xlarge"},
+                "base_model": LARGE,
+                "distribution": {"strategy": "fsdp"},
+            },
+            "over 4 parts; a L4 of ml.g6.12xlarge holds 24 GiB",
+        ),
+    ],
+)
+def test_a_machine_that_cannot_do_it_is_refused(sections: dict[str, dict[str, Any]], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        parse(changed(sections), source="configuration")
+
+
+def changed(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    values = shipped()
+    return {**values, **{name: {**values[name], **section} for name, section in sections.items()}}
+
+
+@pytest.mark.parametrize(
+    ("sections", "processes"),
+    [
+        ({}, 1),
+        ({"distribution": {"strategy": "ddp", "devices": 2}}, 2),
+        ({"compute": EIGHT, "distribution": {"strategy": "fsdp"}, "base_model": LARGE}, 8),
+        ({"compute": EIGHT, "distribution": {"strategy": "ddp", "devices": 4}}, 4),
+        ({"compute": {**GPU, "instance_count": 2}, "distribution": {"strategy": "ddp"}}, 1),
+        ({"compute": GPU, "base_model": {"precision": "fp8"}}, 1),
+    ],
+)
+def test_a_machine_that_can_do_it_is_taken(sections: dict[str, dict[str, Any]], processes: int) -> None:
+    assert parse(changed(sections), source="configuration").processes == processes
+
+
+def test_two_configurations_may_not_register_one_model(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump({**shipped(), "name": name, "registered_model": "same"}))
+    with pytest.raises(ConfigurationError, match="one and two have the same registered_model, same"):
+        load_all(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lora.rank": "0"}, "lora.rank: Input should be greater than or equal to 1"),
+        ({"lora.rank": "eight"}, "lora.rank is not JSON"),
+        ({"rank": "8"}, "rank: Extra inputs are not permitted"),
+        ({"lora.rank.of": "8"}, "lora.rank.of: Extra inputs are not permitted"),
+    ],
+)
+def test_a_hyperparameter_that_does_not_fit_is_refused(values: dict[str, str], message: str) -> None:
+    sent = load(CONFIGS / "smollm2-135m.yaml").as_hyperparameters()
+    with pytest.raises(ConfigurationError, match=message):
+        from_hyperparameters({**sent, **values}, source="hyperparameters")
 
 
 def test_every_problem_of_a_file_is_named_at_once(tmp_path: Path) -> None:

@@ -102,3 +102,23 @@ def test_a_backfill_of_two_years_succeeds_and_its_checks_pass(
     page.screenshot(path=pictures / "checks.png")
     page.goto(f"{ui}/assets/raw/risk_factors?view=checks")
     expect(page.get_by_text("Passed", exact=True).first).to_be_visible()
+
+
+def test_an_evaluation_is_read_in_the_browser(page: Page, ui: str, pictures: Path) -> None:
+    page.set_viewport_size({"width": 1600, "height": 1300})
+    page.goto(f"{ui}/assets/ml/evaluations?view=partitions&partition=quick")
+    chart = page.get_by_alt_text("T1: ROUGE-L on unseen companies")
+    chart.wait_for()
+    assert chart.evaluate("image => image.naturalWidth") > 0
+    page.screenshot(path=pictures / "evaluations.png")
+    page.goto(f"{ui}/assets/ml/quick/lora_adapter?view=events")
+    losses = page.get_by_alt_text("Losses by step").first
+    losses.wait_for()
+    assert losses.evaluate("image => image.naturalWidth") > 0
+    page.screenshot(path=pictures / "adapter.png")
+    page.goto(f"{ui}/assets/ml/quick/lora_adapter?view=checks")
+    page.get_by_text("tasks_not_under_base", exact=True).first.click()
+    page.get_by_text("Passed", exact=True).first.wait_for()
+    page.get_by_text("threshold", exact=True).first.wait_for()
+    page.wait_for_timeout(2000)
+    page.screenshot(path=pictures / "model-gates.png")

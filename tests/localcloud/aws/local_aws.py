@@ -85,7 +85,7 @@ class LocalAws:
         self.process.send_signal(number)
         return self.process.wait(60)
 
-    def client(self, service: str, key: Mapping[str, str] | None = None) -> Any:
+    def client(self, service: str, key: Mapping[str, str] | None = None, *, attempts: int = 1) -> Any:
         """A client that signs with `key` (of CreateAccessKey or AssumeRole), by default the root's."""
         key = key or {"AccessKeyId": ROOT_KEY["access_key_id"], "SecretAccessKey": ROOT_KEY["secret_access_key"]}
         return boto3.client(
@@ -96,7 +96,7 @@ class LocalAws:
             aws_secret_access_key=key["SecretAccessKey"],
             aws_session_token=key.get("SessionToken"),
             config=Config(
-                retries={"total_max_attempts": 1},
+                retries={"mode": "standard", "total_max_attempts": attempts},
                 s3={"addressing_style": "path"},
                 signature_version="s3v4" if service == "s3" else "v4",
             ),

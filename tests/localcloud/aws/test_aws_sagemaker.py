@@ -20,14 +20,17 @@ done = folder / "step"
 step = int(done.read_text()) if done.exists() else 0
 print(f"started at {step}", flush=True)
 def stop(*_):
-    pathlib.Path(os.environ["SM_MODEL_DIR"], "part").write_text("partial")
-    sys.exit(0)
+    asked.append("to stop")
+asked = []
 signal.signal(signal.SIGTERM, stop)
 while step < 100000 and "--once" not in sys.argv:
     step += 1
     done.write_text(str(step))
     print(f"step={step}", flush=True)
     time.sleep(0.1)
+    if asked:  # after a whole step, whose line and checkpoint are written
+        pathlib.Path(os.environ["SM_MODEL_DIR"], "part").write_text("partial")
+        sys.exit(0)
 """
 
 
@@ -237,3 +240,25 @@ def test_archive_that_leads_out_of_the_folder_is_refused(training: Training) -> 
     job = training.ended(training.start("", submit))
     assert job["TrainingJobStatus"] == "Failed"
     assert "cannot be unpacked" in job["FailureReason"]
+
+
+def test_lost_spot_instance_gives_way_to_another_with_the_checkpoints(training: Training) -> None:
+    name = training.start(
+        LOOP.replace("step < 100000", "step < 6"),
+        EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600},
+        CheckpointConfig={"S3Uri": f"s3://{training.bucket}/checkpoints/{uuid.uuid4().hex}"},
+        Tags=[{"Key": "localcloud:interrupt-at", "Value": "step=3"}],
+    )
+    job = training.ended(name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    seen = [one["Status"] for one in job["SecondaryStatusTransitions"]]
+    once = ["Starting", "Downloading", "Training"]
+    assert seen == [*once, "Interrupted", *once, "Uploading", "Completed"]
+    assert job["BillableTimeInSeconds"] < job["TrainingTimeInSeconds"]
+    streams = training.aws.client("logs").describe_log_streams(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/"
+    )["logStreams"]
+    assert len(streams) == 2
+    with pytest.raises(ClientError, match="only spot instances are interrupted"):
+        training.start(LOOP, Tags=[{"Key": "localcloud:interrupt-at", "Value": "step=3"}])

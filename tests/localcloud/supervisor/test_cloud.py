@@ -116,7 +116,7 @@ def test_buckets_are_closed_to_the_public_and_the_lake_keeps_versions(cloud: Clo
 def test_status_tells_services_and_that_they_are_stand_ins(cloud: Cloud) -> None:
     done = localcloud("status", "--state", str(cloud.state))
     assert done.returncode == 0
-    for service in ("aws", "databricks", "edgar"):
+    for service in ("aws", "databricks", "edgar", "mlflow"):
         assert any(line.startswith(service) and " ok " in line for line in done.stdout.splitlines())
     assert "local stand-ins" in done.stdout
     assert "statements on TLS and VPC endpoints" in done.stdout

@@ -11,7 +11,7 @@ from localcloud.supervisor.layout import EdgarSource, Layout, Ports
 
 def test_ports_come_from_the_environment_or_their_defaults() -> None:
     ports = Ports.from_environment({"GOVTUNE_EDGAR_PORT": "9999", "GOVTUNE_AWS_PORT": ""})
-    assert (ports.aws, ports.databricks, ports.edgar, ports.dagster) == (4570, 4571, 9999, 3000)
+    assert (ports.aws, ports.databricks, ports.edgar, ports.mlflow, ports.dagster) == (4570, 4571, 9999, 4573, 3000)
     assert ports.url("edgar") == "http://127.0.0.1:9999"
 
 
