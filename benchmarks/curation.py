@@ -17,8 +17,8 @@ parts run once on 1,000 rows first; that is the fixed cost (compiled plans, work
 apart, and so is the start of the session. Seconds are by the clock; CPU seconds are of all processes, which a busy
 machine changes less: rows per CPU second are rows a second per core.
 
-`--beside N` runs, N times in turn on the same rows, the parts `near` and `cleaning` and beside them datatrove's
-near-duplicates and the same cleaning in plain pandas, and prints the ratios of the medians. datatrove's environment,
+`--beside N` runs the parts `near` and `cleaning` N times on the same rows, each in turn with datatrove's
+near-duplicates or the same cleaning in plain pandas, and prints the ratios of the medians. datatrove's environment,
 `.cache/benchmark-venv`, is built from `constraints/benchmarks.txt`.
 """
 
@@ -81,9 +81,7 @@ def main() -> None:
         results: list[Timed] = []
         for rows in args.sizes:
             results += measured_apart(rows, args, work)
-            if args.beside:
-                results += beside(rows, args.parts, args.beside, work)
-                print_ratios([result for result in results if result.rows == rows])
+            print_ratios([result for result in results if result.rows == rows])
         print_growth(results)
     finally:
         shutil.rmtree(work)
@@ -174,10 +172,15 @@ def one(rows: int, args: argparse.Namespace) -> None:
             "near": parts.near,
             "cleaning": parts.cleaning,
         }
-        for part in args.parts:
-            for _ in range(max(1, args.beside) if part in ALONE and count == rows else 1):
+        for part in [part for part in args.parts if part in JOBS]:
+            with timed(part, count) as measurement:
+                measurement.found = run[part]()
+        for _ in range(args.beside if count == rows and args.beside else 1):
+            for part in [part for part in args.parts if part in ALONE]:
                 with timed(part, count) as measurement:
                     measurement.found = run[part]()
+                if args.beside and count == rows:
+                    print(json.dumps(asdict(PEERS[part](folder / RAW, args.work))), flush=True)
     spark.stop()
 
 
@@ -284,33 +287,19 @@ def cleaning(filings: Any) -> str:
     return f"{found[1]} kept, {found[0]} characters"
 
 
-def beside(rows: int, parts: list[str], times: int, work: Path) -> list[Timed]:
-    """Run the public tools, `times` in turn, on the corpus that was measured last."""
+def datatrove(raw: Path, work: Path) -> Timed:
+    """Its four stages, on one core."""
     import pyarrow.parquet as pq
 
-    files = sorted((work / f"corpus-{rows}" / RAW).glob("*/*.parquet"))
-    factors = [factor for file in files for row in _factors(pq.ParquetFile(file)) for factor in row]
-    results = []
-    for _ in range(times):
-        if "near" in parts:
-            results.append(datatrove([factor["body"] for factor in factors], work))
-            show(results[-1])
-        if "cleaning" in parts:
-            results.append(pandas_cleaning(files))
-            show(results[-1])
-    return results
-
-
-def _factors(file: Any) -> Iterator[list[dict[str, Any]]]:
-    yield from file.read(columns=["risk_factors"]).column("risk_factors").to_pylist()
-
-
-def datatrove(texts: list[str], work: Path) -> Timed:
-    """Its four stages, on one core."""
     python, folder = peers_interpreter(), work / "datatrove"
     (folder / "texts").mkdir(parents=True)
+    count = 0
     with (folder / "texts" / "0.jsonl").open("w") as file:
-        file.writelines(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(texts))
+        for part in sorted(raw.glob("*/*.parquet")):
+            filings = pq.ParquetFile(part).read(columns=["risk_factors"]).column("risk_factors").to_pylist()
+            for factor in (factor for factors in filings for factor in factors):
+                file.write(json.dumps({"id": str(count), "text": factor["body"]}) + "\n")
+                count += 1
     command = [python, ROOT / "benchmarks" / "curation_peer.py", folder / "texts", folder]
     with (work / "datatrove.log").open("w") as log:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, check=False, text=True)
@@ -318,29 +307,34 @@ def datatrove(texts: list[str], work: Path) -> Timed:
         raise RuntimeError(f"datatrove failed: {(work / 'datatrove.log').read_text()[-2000:]}")
     said = json.loads(done.stdout.splitlines()[-1])
     shutil.rmtree(folder)
-    return Timed("datatrove", len(texts), said["seconds"], said["cpu_seconds"], f"{said['kept']} rows stay")
+    return Timed("datatrove", count, said["seconds"], said["cpu_seconds"], f"{said['kept']} rows stay")
 
 
-def pandas_cleaning(files: list[Path]) -> Timed:
+def pandas_cleaning(raw: Path, work: Path) -> Timed:
     """The same cleaning and labels of the same files by pandas, in one process."""
     import pandas as pd
+    import pyarrow.parquet as pq
 
     from spark.examples import label_columns, refine
 
-    start, cpu = time.perf_counter(), cpu_seconds()
-    columns = ["risk_factors", "summary"]
-    filings = pd.concat([pd.read_parquet(file, columns=columns) for file in files], ignore_index=True)
+    start, cpu = time.perf_counter(), time.process_time()
+    files = [pq.ParquetFile(file) for file in sorted(raw.glob("*/*.parquet"))]
+    filings = pd.concat([file.read(columns=["risk_factors", "summary"]).to_pandas() for file in files])
     groups, captions = (
         filings["risk_factors"].map(lambda factors, name=name: [factor[name] for factor in factors])
         for name in ("group", "subcaption")
     )
-    filings["labels"] = list(map(label_columns, groups, captions, filings["summary"]))
+    summaries = (None if pd.isna(summary) else summary for summary in filings["summary"])
+    filings["labels"] = list(map(label_columns, groups, captions, summaries))
     frame = filings.explode(["risk_factors", "labels"], ignore_index=True)
     frame = frame.join(pd.DataFrame(frame.pop("risk_factors").tolist()))
     made = pd.DataFrame(list(map(refine, frame["body"], frame["subcaption"], frame["group"])))
     frame["cleaned"], frame["reason"] = made[0], made[3]
     found = f"{frame['reason'].isna().sum()} kept, {frame['cleaned'].str.len().sum()} characters"
-    return Timed("pandas", len(frame), time.perf_counter() - start, cpu_seconds() - cpu, found)
+    return Timed("pandas", len(frame), time.perf_counter() - start, time.process_time() - cpu, found)
+
+
+PEERS: Mapping[str, Callable[[Path, Path], Timed]] = {"near": datatrove, "cleaning": pandas_cleaning}
 
 
 def cpu_seconds() -> float:
