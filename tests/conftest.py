@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 
 try:
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 except ImportError:  # the training environment has no property tests
     pass
 else:
-    settings.register_profile("thorough", max_examples=5000, deadline=None)
+    # How long an example takes is the machine's business: a busy one must not fail a property.
+    settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("thorough", settings.get_profile("usual"), max_examples=5000)
+    settings.load_profile("usual")
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALLEST_CORPUS = 4
