@@ -17,6 +17,8 @@ CLOUD := $(RUN) -m localcloud
 SOURCE = $(if $(EDGAR),--edgar '$(EDGAR)') $(if $(CONTACT),--contact '$(CONTACT)')
 REPORTS := build/test-reports
 TYPED := govtune_assets spark train unitydoor localcloud tools
+# Two processes share the tests: most of them wait, for servers and for Spark, more than they compute.
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 UNIT := not integration and not browser and not shared
 
 # Nothing here fetches from a model hub, and no tool reports home.
@@ -61,11 +63,11 @@ test: doctor-test environments payloads lint types definitions ## all that CI ru
 	@echo "test: the training payload, in its environment"
 	@$(TRAIN) -m pytest -q tests/train --junitxml=$(REPORTS)/training.xml
 	@echo "test: everything else"
-	@$(RUN) -m pytest -q tests --ignore=tests/train --junitxml=$(REPORTS)/orchestrator.xml
+	@$(RUN) -m pytest -q $(TWO) tests --ignore=tests/train --junitxml=$(REPORTS)/orchestrator.xml
 	@$(RUN) -m tools.test_counts $(REPORTS)/training.xml $(REPORTS)/orchestrator.xml
 
 fast: lint types ## lint, types and the tests that start no cloud: one turn of the loop, under a minute
-	@$(RUN) -m pytest -q -x -n 2 -m '$(UNIT)' tests --ignore=tests/train
+	@$(RUN) -m pytest -q -x $(TWO) -m '$(UNIT)' tests --ignore=tests/train
 
 verify: environments payloads ## the long proofs: property tests at length, twenty kills, recorded filings and their truth
 	@test -f '$(FILINGS)/truth.json' || { echo "verify: no recorded filings with truth.json in $(FILINGS);" \

@@ -8,6 +8,7 @@ import re
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -36,6 +37,24 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 class DemoFailed(RuntimeError):
     """A stage did not come to its end; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """How many gates have an evaluation, and the titles of those that do not pass: by blocking, or by a warning."""
+
+    total: int
+    failed: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """For the summary; every gate that does not pass is named."""
+        passed = self.total - len(self.failed) - len(self.warned)
+        return [
+            f"gates passed      {passed} of {self.total}",
+            *(f"  failed          {title}" for title in self.failed),
+            *(f"  warns           {title}" for title in self.warned),
+        ]
 
 
 class _Loading(LoadingContext):
@@ -98,15 +117,22 @@ class Demo:
         together = self._definitions.resolve_asset_graph().get(key).execution_set_asset_keys
         self._run(dg.AssetSelection.assets(*together), key, year)
 
-    def gates(self) -> tuple[int, int]:
-        """Newest finished evaluation of every check and partition: how many passed, of how many."""
+    def verdicts(self) -> Verdicts:
+        """Newest finished evaluation of every check and partition."""
+        graph = self._definitions.resolve_asset_graph()
         newest: dict[tuple[dg.AssetCheckKey, str | None], bool] = {}
-        for key in self._definitions.resolve_asset_graph().asset_check_keys:
+        for key in graph.asset_check_keys:
             for record in self._instance.event_log_storage.get_asset_check_execution_history(key, limit=HISTORY):
                 evaluation = record.event.asset_check_evaluation if record.event else None
                 if evaluation is not None:
                     newest.setdefault((key, record.partition), evaluation.passed)
-        return sum(newest.values()), len(newest)
+        not_passed = [key for key, passed in newest.items() if not passed]
+        blocking = {key for key in graph.asset_check_keys if graph.get(key).blocking}
+        return Verdicts(
+            total=len(newest),
+            failed=tuple(_check_title(*key) for key in not_passed if key[0] in blocking),
+            warned=tuple(_check_title(*key) for key in not_passed if key[0] not in blocking),
+        )
 
     def _gates_passed(self, key: dg.AssetKey, year: str | None) -> bool:
         """Whether every check that blocks has passed; what another only warns of is not mended by asking again."""
@@ -139,6 +165,10 @@ class Demo:
         print(f"[{time.monotonic() - self._started:5.0f} s] {text}", flush=True)
 
 
+def _check_title(check: dg.AssetCheckKey, year: str | None) -> str:
+    return f"{check.name} of {_title(check.asset_key, year)}"
+
+
 def _title(key: dg.AssetKey, year: str | None) -> str:
     return key.to_user_string() + (f" of fiscal {year}" if year else "")
 
@@ -162,7 +192,7 @@ def _reason(result: Any) -> str:
 
 
 def summary(
-    instance: dg.DagsterInstance, settings: Settings, years: Sequence[str], configuration: str, passed_gates: str
+    instance: dg.DagsterInstance, settings: Settings, years: Sequence[str], configuration: str, verdicts: Verdicts
 ) -> list[str]:
     """What the materializations of `years` and of `configuration` recorded, for a person to read."""
     adapter = provenance.latest(instance, adapter_key(configuration))
@@ -179,7 +209,7 @@ def summary(
     return [
         *lines,
         "",
-        f"gates passed      {passed_gates}",
+        *verdicts.lines(),
         f"validation loss   {float(measures['loss_before']):.3f} before, {float(measures['loss_after']):.3f} after",
         f"ROUGE-L           {float(measures['rouge_l_base']):.3f} base, {float(measures['rouge_l_tuned']):.3f} tuned, "
         "on companies that the model never saw",
@@ -196,7 +226,7 @@ def _listing(counts: dict[str, Any]) -> str:
 
 
 def run_demo(years: Sequence[str], configuration: str) -> int:
-    """Materialize and print the summary; 0 when everything passed.
+    """Materialize and print the summary; 0 when every gate that blocks has passed; one that warns is named.
 
     Raises:
         DemoFailed: a stage failed, or a year is unknown.
@@ -211,10 +241,10 @@ def run_demo(years: Sequence[str], configuration: str) -> int:
     with dg.DagsterInstance.get() as instance:
         demo = Demo(instance, settings)
         demo.run(years, configuration)
-        passed, total = demo.gates()
-        lines = summary(instance, settings, years, configuration, f"{passed} of {total}")
+        verdicts = demo.verdicts()
+        lines = summary(instance, settings, years, configuration, verdicts)
         example = provenance.latest(instance, SNAPSHOT).metadata["sample"]
     catalog = UnityCatalogResource.from_settings(settings, AwsResource(region=settings.region))
     traced = trace(catalog.door("auditor"), settings, str(as_dict(example)["example_id"]))
     print("\n".join([*lines, *(f"  {line}" for line in traced.lines())]))
-    return 0 if passed == total else 1
+    return 1 if verdicts.failed else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,6 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SMALLEST_CORPUS = 4
 READY_SECONDS = 300
 STOP_SECONDS = 120
+TOGETHER = ("integration", "spark")
+"""Folders whose tests share a local cloud with a whole path on it, or a Spark session."""
+BELOW_CLIENTS = range(15000, 32000)
+"""Linux gives clients the ports from 32768 up (net.ipv4.ip_local_port_range)."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,36 @@ class Cloud:
             self.process.wait(STOP_SECONDS)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where two processes share the tests: what shares a dear fixture stays together, and what takes longest begins."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        path = item.path.relative_to(ROOT / "tests")
+        group = path.parts[0] if path.parts[0] in TOGETHER else str(path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    order = {name: place for place, name in enumerate(TOGETHER)}
+    items.sort(key=lambda item: order.get(item.path.relative_to(ROOT / "tests").parts[0], len(order)))
+
+
 def free_ports(number: int) -> list[int]:
-    """TCP ports of 127.0.0.1 on which nothing listens at this moment, all different."""
-    probes = [socket.socket() for _ in range(number)]
+    """TCP ports of 127.0.0.1 on which nothing listens at this moment, all different.
+
+    From below the range out of which the kernel gives ports to clients: between now and the service's start none of
+    the many connections of a test in the other process can take one.
+    """
+    probes: list[socket.socket] = []
     try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        for port in random.sample(BELOW_CLIENTS, len(BELOW_CLIENTS)):
+            probe = socket.socket()
+            probes.append(probe)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                probes.pop().close()
+            if len(probes) == number:
+                return [probe.getsockname()[1] for probe in probes]
+        raise RuntimeError(f"fewer than {number} ports are free in {BELOW_CLIENTS}")
     finally:
         for probe in probes:
             probe.close()

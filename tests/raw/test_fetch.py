@@ -128,7 +128,7 @@ def test_failed_downloads_are_counted_and_make_the_command_fail(folder: Folder, 
 
 
 def test_ctrl_c_ends_it_in_words_and_keeps_what_was_fetched(folder: Folder, replica: Start, tmp_path: Path) -> None:
-    fill(folder, 6)
+    fill(folder, 30)
     running = replica(folder.root, "--faults", "latency=0.2")
     env = environment(running, tmp_path / "cache", GOVTUNE_EDGAR_REQUESTS_PER_SECOND="1")
     process = subprocess.Popen(command("2023"), cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
