@@ -27,13 +27,15 @@ FILES = {
 }
 FETCH = f"""
 import sys
+from pathlib import Path
 from train.config import BaseModelSection
 from train.hub import from_hub
 from train.job import JobFolders, failure_line
 try:
-    print(from_hub(BaseModelSection(name="{NAME}", license="gated", precision="bf16", token_secret="huggingface/token")))
+    gated = BaseModelSection(name="{NAME}", license="gated", precision="bf16", token_secret="huggingface/token")
+    print(from_hub(gated))
 except Exception as error:
-    JobFolders.of({{}}, base=__import__("pathlib").Path(sys.argv[1])).write_failure(error)
+    JobFolders.of({{}}, base=Path(sys.argv[1])).write_failure(error)
     raise
 """
 
