@@ -1,18 +1,22 @@
 """Is the adapter useful? SmolLM2-135M trained on recorded real filings, beside its base and simple rules.
 
-    .venv/bin/python -m benchmarks.usefulness ../shared/edgar --work build/usefulness --card docs/model-card.md
-    .venv/bin/python -m benchmarks.usefulness ../shared/edgar --work build/tuning --closed --configuration FILE
+    .venv/bin/python -m benchmarks.usefulness ../shared/edgar --closed --configuration FILE
+    .venv/bin/python -m benchmarks.usefulness ../shared/edgar --card docs/model-card.md
 
-Rows come of the project's own curation (`recorded_rows.py`), the training is `train.train` by hand in its environment,
-and the figures are those of its evaluation. Four claims are judged on companies that were never seen; each is a paired
-difference whose 95% interval over companies lies above zero. With `--closed` the rows of the test companies are not
-written at all, and the companies that validate stand in for them: choices are made that way.
+Rows come of the project's own curation (`recorded_rows.py`), the training is `train.train` by hand in its environment.
+It sees the companies that train and those that validate; the latter stand in for the test in its evaluation, and
+every choice is made by that. The rows of the test companies are kept in a file apart, which `train.evaluate` reads
+once a choice has been made; with `--closed` that step is left out. Claims are judged on unseen companies: each is
+a paired difference whose 95% interval over companies lies above zero.
+
+A training that the work folder has already, of the same configuration and rows, is not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import recorded_rows
+from train.config import load
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-train" / "bin" / "python"
@@ -48,48 +53,113 @@ CLAIMS = (
 def main() -> int:
     """Make rows, train, evaluate and judge. Exit code 0 where all claims hold, else 1."""
     arguments = _arguments()
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    rows, out = arguments.work / "rows.jsonl", arguments.work / "out"
-    if not rows.is_file():
-        recorded_rows.write_rows(arguments.filings, rows)
-        if arguments.closed:
-            close(rows)
-    for line in recorded_rows.described(rows):
+    work = Work(arguments.work)
+    work.folder.mkdir(parents=True, exist_ok=True)
+    write_rows(arguments.filings, work)
+    for line in recorded_rows.described(work.everything):
         print(line)
-    run(
-        "train.train",
-        "--configuration",
-        arguments.configuration,
-        "--rows",
-        rows,
-        "--model",
-        arguments.model,
-        "--out",
-        out,
-    )
-    model = out / "model"
-    figures = json.loads((model / "evaluation.json").read_text())
-    metrics = json.loads((model / "metrics.json").read_text())
+    if not work.holds_training_of(arguments.configuration):
+        named = ("--configuration", arguments.configuration, "--rows", work.rows, "--model", arguments.model)
+        run("train.train", *named, "--out", work.out)
+    figures = [figure | {"split": "validation"} for figure in read(work.model / "evaluation.json")]
+    judged_by = "validation"
+    if not arguments.closed:
+        figures += opened(work, arguments)
+        judged_by = "test_company"
     if arguments.card:
-        run("train.model_card", model, "--out", arguments.card)
-    verdicts = [*judged(figures), _affordable(metrics)]
+        write_card(work, figures, arguments.card)
+    verdicts = [*judged(figures, judged_by), _affordable(read(work.model / "metrics.json"))]
     for holds, text in verdicts:
         print(f"{'holds' if holds else 'DOES NOT HOLD'}: {text}")
     return 0 if all(holds for holds, _ in verdicts) else 1
 
 
-def close(rows: Path) -> None:
-    """Take the test companies' rows out of the file; those that validate stand in for them."""
-    found = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+@dataclass(frozen=True)
+class Work:
+    """The files of one measurement."""
+
+    folder: Path
+
+    @property
+    def everything(self) -> Path:
+        """All rows, the test companies' too."""
+        return self.folder / "everything.jsonl"
+
+    @property
+    def rows(self) -> Path:
+        """What the training is given."""
+        return self.folder / "rows.jsonl"
+
+    @property
+    def out(self) -> Path:
+        """The training's folders."""
+        return self.folder / "out"
+
+    @property
+    def model(self) -> Path:
+        """The model folder that a finished training leaves."""
+        return self.out / "model"
+
+    def holds_training_of(self, configuration: Path) -> bool:
+        """Whether a training of the configuration has come to its end, on the rows as they are now."""
+        done = self.model / "attestation.json"
+        if not done.is_file() or done.stat().st_mtime < self.rows.stat().st_mtime:
+            return False
+        return bool(read(done)["configuration"] == load(configuration).model_dump(mode="json"))
+
+
+def write_rows(filings: Path, work: Work) -> None:
+    """Write all rows, and those of the training: the companies that validate are there a second time as the test.
+
+    A file that has the same content already keeps its time.
+    """
+    recorded_rows.write_rows(filings, work.everything)
+    found = [json.loads(line) for line in work.everything.read_text(encoding="utf-8").splitlines()]
     kept = [row for row in found if row["split"] in ("train", "validation")]
     kept += [row | {"split": "test_company"} for row in kept if row["split"] == "validation"]
-    rows.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in kept), encoding="utf-8")
+    text = "".join(json.dumps(row, sort_keys=True) + "\n" for row in kept)
+    if not work.rows.is_file() or work.rows.read_text(encoding="utf-8") != text:
+        work.rows.write_text(text, encoding="utf-8")
 
 
-def judged(figures: list[dict[str, Any]]) -> Iterator[tuple[bool, str]]:
-    """Whether each claim holds, and its figures."""
+def opened(work: Work, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The adapter's figures on the test companies."""
+    found = work.folder / "test.json"
+    named = ("--configuration", arguments.configuration, "--rows", work.everything, "--model", arguments.model)
+    run("train.evaluate", *named, "--adapter", work.model / "adapter", "--splits", "test_company", "--out", found)
+    figures: list[dict[str, Any]] = read(found)
+    return figures
+
+
+def write_card(work: Work, figures: list[dict[str, Any]], card: Path) -> None:
+    """The model card of the training, with the figures of all companies that it did not train on."""
+    folder = work.folder / "card"
+    folder.mkdir(exist_ok=True)
+    metrics = {name: value for name, value in read(work.model / "metrics.json").items() if "_test_" not in name}
+    metrics["rows_validation"] = _examples(figures, "validation")
+    metrics["rows_test_company"] = _examples(figures, "test_company")
+    shutil.copy(work.model / "attestation.json", folder)
+    (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    (folder / "evaluation.json").write_text(json.dumps(figures), encoding="utf-8")
+    run("train.model_card", folder, "--out", card)
+
+
+def _examples(figures: list[dict[str, Any]], split: str) -> int:
+    sizes = {figure["task"]: 0 for figure in figures if figure["split"] == split}
+    for figure in (figure for figure in figures if figure["split"] == split):
+        sizes[figure["task"]] = max(sizes[figure["task"]], figure["examples"])
+    return sum(sizes.values())
+
+
+def read(path: Path) -> Any:
+    """A JSON file's content."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def judged(figures: list[dict[str, Any]], split: str) -> Iterator[tuple[bool, str]]:
+    """Whether each claim holds on the companies of a split, and its figures."""
     for claim in CLAIMS:
-        named = {"split": "test_company", "task": claim.task, "metric": claim.metric, "system": "tuned"}
+        named = {"split": split, "task": claim.task, "metric": claim.metric, "system": "tuned"}
         found = next((one for one in figures if one["against"] == claim.against and named.items() <= one.items()), None)
         text = f"{claim.task} {claim.metric}, tuned less {claim.against}: "
         if found is None or found["low"] is None:
