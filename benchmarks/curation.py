@@ -13,9 +13,10 @@ What the corpora hold is said in `curation_corpus.py`; a row is a risk factor. P
 
 Both jobs are those that are submitted, on Delta tables in a local folder. Each size is a process of its own: local
 Spark on two cores, with the given memory for driver and executors together. Generating the corpus is not counted. The
-parts run once on 1,000 rows first; that is the fixed cost (compiled plans, workers, Delta logs), and it is stated
-apart, and so is the start of the session. Seconds are by the clock; CPU seconds are of all processes, which a busy
-machine changes less: rows per CPU second are rows a second per core.
+parts run once on 1,000 rows first (compiled plans, workers, Delta logs); that is stated apart, and so is the start of
+the session. `near` and `cleaning` run on them a second time: so much Spark's fixed cost is from then on. Seconds are by
+the clock; CPU seconds are of all processes, which a busy machine changes less: rows per CPU second are rows a second
+per core.
 
 `--beside N` runs the parts `near` and `cleaning` N times on the same rows, each in turn with datatrove's
 near-duplicates or the same cleaning in plain pandas, and prints the ratios of the medians. datatrove's environment,
@@ -47,6 +48,7 @@ from benchmarks.processes import Memory
 ROOT = Path(__file__).resolve().parent.parent
 CORES = 2
 FIRST_ROWS = 1000
+FIRST, FIXED = ", first", ", fixed"
 JOBS, ALONE = ("examples", "snapshot"), ("near", "cleaning")
 RAW, EXAMPLES, SNAPSHOT = "raw.risk_factors", "curated.risk_factor_examples", "curated.training_snapshot"
 VERSIONS = "curated.dataset_versions"
@@ -80,9 +82,10 @@ def main() -> None:
     try:
         results: list[Timed] = []
         for rows in args.sizes:
-            results += measured_apart(rows, args, work)
-            print_ratios([result for result in results if result.rows == rows])
-        print_growth(results)
+            measured = measured_apart(rows, args, work)
+            results += measured
+            print_ratios(measured)
+        print_growth([result for result in results if not result.name.endswith(FIXED)])
     finally:
         shutil.rmtree(work)
 
@@ -150,7 +153,7 @@ def measured_apart(rows: int, args: argparse.Namespace, work: Path) -> list[Time
     if process.wait():
         raise RuntimeError(f"the measurement of {rows} rows ended with status {process.returncode}")
     print(f"peak memory of all processes at {rows:,} rows: {memory.peak / 2**20:,.0f} MiB", flush=True)
-    return [result for result in results if result.rows == rows]
+    return [result for result in results if result.rows == rows or result.name.endswith(FIXED)]
 
 
 def one(rows: int, args: argparse.Namespace) -> None:
@@ -173,15 +176,25 @@ def one(rows: int, args: argparse.Namespace) -> None:
             "cleaning": parts.cleaning,
         }
         for part in [part for part in args.parts if part in JOBS]:
+            with timed(part, count, FIRST if count == FIRST_ROWS else "") as measurement:
+                measurement.found = run[part]()
+        alone = [part for part in args.parts if part in ALONE]
+        if count == FIRST_ROWS:
+            measure_fixed(alone, run)
+            continue
+        for part in [part for _ in range(args.beside or 1) for part in alone]:
             with timed(part, count) as measurement:
                 measurement.found = run[part]()
-        for _ in range(args.beside if count == rows and args.beside else 1):
-            for part in [part for part in args.parts if part in ALONE]:
-                with timed(part, count) as measurement:
-                    measurement.found = run[part]()
-                if args.beside and count == rows:
-                    print(json.dumps(asdict(PEERS[part](folder / RAW, args.work))), flush=True)
+            if args.beside:
+                print(json.dumps(asdict(PEERS[part](folder / RAW, args.work))), flush=True)
     spark.stop()
+
+
+def measure_fixed(parts: list[str], run: Mapping[str, Callable[[], str]]) -> None:
+    """Run the parts on the first rows, and again: what so few rows cost once plans and workers are there."""
+    for part, kind in [(part, kind) for part in parts for kind in (FIRST, FIXED)]:
+        with timed(part, FIRST_ROWS, kind) as measurement:
+            measurement.found = run[part]()
 
 
 @dataclass
@@ -190,13 +203,12 @@ class _Open:
 
 
 @contextmanager
-def timed(name: str, rows: int) -> Iterator[_Open]:
-    """Time what happens inside and print it as one JSON line."""
+def timed(name: str, rows: int, kind: str = "") -> Iterator[_Open]:
+    """Time what happens inside and print it as one JSON line; `kind` is added to the name."""
     told = _Open()
     start, cpu = time.perf_counter(), cpu_seconds()
     yield told
-    label = f"{name}, first" if rows == FIRST_ROWS else name
-    result = Timed(label, rows, time.perf_counter() - start, cpu_seconds() - cpu, told.found)
+    result = Timed(name + kind, rows, time.perf_counter() - start, cpu_seconds() - cpu, told.found)
     print(json.dumps(asdict(result)), flush=True)
 
 
@@ -366,10 +378,15 @@ def show(result: Timed) -> None:
 
 def print_ratios(results: list[Timed]) -> None:
     """Print how the medians of rows a second of one core compare: more than 1 where the project is faster."""
-    rates = {name: median(r.rate for r in results if r.name == name) for name in {r.name for r in results}}
+    spent = {name: median(r.cpu_seconds for r in results if r.name == name) for name in {r.name for r in results}}
     for own, other in (("near", "datatrove"), ("cleaning", "pandas")):
-        if own in rates and other in rates:
-            print(f"{own} to {other}: {rates[own] / rates[other]:.2f} of its rows a second of one core", flush=True)
+        if own in spent and other in spent:
+            less = spent[own] - spent[own + FIXED]
+            print(
+                f"{own} to {other}: {spent[other] / spent[own]:.2f} of its rows a second of one core, "
+                f"{spent[other] / less:.2f} without Spark's fixed cost of {spent[own + FIXED]:.1f} CPU s",
+                flush=True,
+            )
 
 
 def print_growth(results: list[Timed]) -> None:

@@ -52,12 +52,11 @@ def clusters(texts: DataFrame) -> DataFrame:
     found = components(edges)
     # Most members of a big bucket are joined by its first; only what is still apart has to be compared again.
     apart = _in_two_components(buckets.select("document", F.explode("before").alias("other")).distinct(), found)
-    found = components(edges.unionByName(verified(apart, sets)))
+    again = components(_between_components(verified(apart, sets), found))
     named = (
-        sketches.select("key", "document")
-        .join(found, "document", "left")
+        _placed(_placed(sketches.select("key", "document"), found, "document"), again, "document_component")
         .groupBy("key")
-        .agg(F.min("document").alias("document"), F.min(F.coalesce("component", "document")).alias("component"))
+        .agg(F.min("document").alias("document"), F.min("document_component_component").alias("component"))
     )
     return named.select("key", _name("document"), _name("component").alias("cluster_id"))
 
@@ -132,10 +131,23 @@ def _sharing_a_key(sketches: DataFrame) -> DataFrame:
 
 def _in_two_components(pairs: DataFrame, found: DataFrame) -> DataFrame:
     """The pairs whose two documents are not connected yet."""
-    others = found.select(F.col("document").alias("other"), F.col("component").alias("other_component"))
-    placed = pairs.join(found, "document", "left").join(others, "other", "left")
-    mine, its = F.coalesce("component", "document"), F.coalesce("other_component", "other")
-    return placed.where(mine != its).select("document", "other")
+    placed = _placed(_placed(pairs, found, "document"), found, "other")
+    return placed.where("document_component != other_component").select("document", "other")
+
+
+def _between_components(pairs: DataFrame, found: DataFrame) -> DataFrame:
+    """The pairs with each document's component in its place: few, as most of a component's pairs are one pair."""
+    placed = _placed(_placed(pairs, found, "document"), found, "other")
+    ends = placed.select(F.col("document_component").alias("document"), F.col("other_component").alias("other"))
+    return ends.distinct()
+
+
+def _placed(rows: DataFrame, found: DataFrame, column: str) -> DataFrame:
+    """The rows with the component of the document in `column`, which is its own where none was found for it."""
+    own = found.select(F.col("document").alias(column), F.col("component").alias(f"{column}_component"))
+    return rows.join(own, column, "left").withColumn(
+        f"{column}_component", F.coalesce(f"{column}_component", F.col(column))
+    )
 
 
 def _large_star(edges: DataFrame) -> DataFrame:
