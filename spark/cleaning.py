@@ -44,7 +44,8 @@ _FURNITURE = re.compile(
     r"|(?:[^.!?\n|]{0,60}\|\s*)?(?:20\d\d\s+)?(?:annual\s+report\s+on\s+)?form\s+10-[kq](?:/a)?(?:\s*\|?\s*(?:page\s*)?\d{1,4})?",
     re.IGNORECASE,
 )
-_FIGURE = re.compile(r"[$€£(+\u2212\u2013\u2014-]*(?:\d[\d,.]*)?[%)x*\u2013\u2014-]*|[$€£]|n/?a|nm", re.IGNORECASE)
+# The first run keeps what it took (*+): given back sign by sign, a long row of hyphens would cost its length's square.
+_FIGURE = re.compile(r"[$€£(+\u2212\u2013\u2014-]*+(?:\d[\d,.]*)?[%)x*\u2013\u2014-]*|[$€£]|n/?a|nm", re.IGNORECASE)
 _FUNCTION_WORDS = words_of(
     """
     a an and any are as at be been but by can could do for from had has have if in is it its may might more not of on

@@ -33,6 +33,15 @@ def test_a_year_inside_a_line_is_no_furniture() -> None:
     assert clean("In fiscal\n2023 we grew.") == "In fiscal\n2023 we grew."
 
 
+@pytest.mark.parametrize("row", ["-" * 200_000 + "q 1 2", "$" * 200_000 + "q 1 2", "1." * 100_000 + "q 1 2"])
+def test_a_long_hostile_cell_is_no_trap(row: str) -> None:
+    assert clean(f"We grew.\n{row}") == "We grew."
+
+
+def test_a_row_of_figures_goes() -> None:
+    assert clean("Revenue was:\n(1,024)% $ \u2014 7.5x n/a\nand more.") == "Revenue was:\nand more."
+
+
 def test_subcaption_is_one_line() -> None:
     assert clean_line(" Our\nsuppliers \u00a0 may fail ") == "Our suppliers may fail"
 

@@ -162,6 +162,12 @@ def test_cut_at_the_end_of_a_sentence(body: str, most: int, kept: str) -> None:
     assert words(found) + cut_words == words(body)
 
 
+@pytest.mark.parametrize("piece", ["a", ".", '."', "a.'"])
+def test_a_long_unbroken_word_is_no_trap_for_the_cut(piece: str) -> None:
+    kept, _ = cut(f"{SENTENCE} X{piece * 200_000}x {SENTENCE}", 6)
+    assert kept == SENTENCE
+
+
 @given(st.text(alphabet="aB. ;\n\u2022", max_size=200), st.integers(min_value=1, max_value=20))
 def test_cut_keeps_a_beginning_within_the_budget(body: str, most: int) -> None:
     kept, cut_words = cut(body, most)
