@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from spark.vocabulary import words as words_of
 
-CLEANER_VERSION = "cleaner-3"
+CLEANER_VERSION = "cleaner-4"
 
 MIN_BODY_WORDS = 30
 """Under it a body seldom says more than its subcaption."""
@@ -110,9 +110,11 @@ def clean(text: str) -> str:
     of control and format (zero-width ones too) go. Lines stay lines; runs of blank ones become one. Cleaning
     twice changes nothing.
     """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_REPLACED))
+    text = text.replace("\r\n", "\n").translate(_REPLACED)
     unseen = [char for char in set(text) if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Co")]
     text = text.translate(dict.fromkeys(map(ord, unseen))) if unseen else text
+    # Only now: an accent may stand apart from its letter by an unseen character alone.
+    text = unicodedata.normalize("NFC", text)
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
     kept = "\n".join(line for line in lines if not (_FURNITURE.fullmatch(line) or _is_table_row(line)))
     return _BLANK_LINES.sub("\n\n", kept).strip()

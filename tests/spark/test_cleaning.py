@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spark.cleaning import Reason, clean, clean_line, normalised, reason_to_drop
@@ -47,8 +49,11 @@ def test_subcaption_is_one_line() -> None:
 
 
 @given(st.text())
-def test_cleaning_twice_changes_nothing(text: str) -> None:
-    assert clean(clean(text)) == clean(text)
+@example("e\u200b\u0301")
+def test_cleaning_twice_changes_nothing_and_leaves_nfc(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert unicodedata.is_normalized("NFC", once)
 
 
 @pytest.mark.parametrize(
