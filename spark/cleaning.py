@@ -154,13 +154,13 @@ def reason_to_drop(body: str, subcaption: str, group: str = "") -> Reason | None
     `group` is the group heading over it, empty where there is none. Body and prompt must hold neither heading, as the
     model would only have to copy it.
     """
-    body_words, subcaption_words = words(body), words(subcaption)
+    body_words, subcaption_words = words(body), _words_that_say_something(subcaption)
     lines = [normalised(line) for line in body.split("\n")]
     if not subcaption_words:
         return Reason.NO_SUBCAPTION
     checks = (
         (subcaption_words < MIN_SUBCAPTION_WORDS, Reason.SUBCAPTION_TOO_SHORT),
-        (subcaption_words > MAX_SUBCAPTION_WORDS, Reason.SUBCAPTION_TOO_LONG),
+        (words(subcaption) > MAX_SUBCAPTION_WORDS, Reason.SUBCAPTION_TOO_LONG),
         (body_words < MIN_BODY_WORDS, Reason.BODY_TOO_SHORT),
         (body_words > MAX_BODY_WORDS, Reason.BODY_TOO_LONG),
         (not _SENTENCE_END.search(body), Reason.NOT_A_SENTENCE),
@@ -171,6 +171,11 @@ def reason_to_drop(body: str, subcaption: str, group: str = "") -> Reason | None
         (_repeated_share(lines) > MAX_REPEATED_SHARE, Reason.REPEATED_LINES),
     )
     return next((reason for failed, reason in checks if failed), None)
+
+
+def _words_that_say_something(text: str) -> int:
+    """Count the words with a letter or a figure: a row of bullets is no subcaption."""
+    return sum(any(map(str.isalnum, word)) for word in text.split())
 
 
 def _number_share(body: str) -> float:

@@ -61,7 +61,10 @@ def test_cleaning_twice_changes_nothing_and_leaves_nfc(text: str) -> None:
     [
         (BODY, "Our suppliers may fail us", None),
         (BODY, "", Reason.NO_SUBCAPTION),
+        (BODY, "\u2022 \u2022 \u2022", Reason.NO_SUBCAPTION),
+        (BODY, "_ _ _", Reason.NO_SUBCAPTION),
         (BODY, "Suppliers", Reason.SUBCAPTION_TOO_SHORT),
+        (BODY, "\u2022 Third-party suppliers \u2014", Reason.SUBCAPTION_TOO_SHORT),
         (BODY, "supplier " * 81, Reason.SUBCAPTION_TOO_LONG),
         ("Suppliers may fail us.", "Our suppliers may fail us", Reason.BODY_TOO_SHORT),
         ("supplier " * 5000 + "fail.", "Our suppliers may fail us", Reason.BODY_TOO_LONG),
