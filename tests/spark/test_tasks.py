@@ -187,6 +187,11 @@ def test_mix_never_thins_the_headline() -> None:
     assert mix.rates({}) == {}
 
 
+def test_a_new_table_or_aligner_makes_other_examples() -> None:
+    assert T2.version.endswith(f"+{categories.TABLE_VERSION}")
+    assert T4.version.endswith(f"+{principal.ALIGNER_VERSION}")
+
+
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 def test_longest_prompt_fits_every_configuration(template: Template) -> None:
     # By SmolLM2's tokenizer: 1.35 tokens a word, 117 for the longest subcaption of the recorded filings; 40 for a chat
