@@ -77,8 +77,8 @@ EXAMPLES_DECIDE = (
     "body_sha256",
     "cik",
 )
-"""Of near-duplicates the earliest of each task is kept; what a benchmark filing says does not train; texts that stand in
-train are not kept to test."""
+"""Of near-duplicates the earliest of each task is kept; what a benchmark filing says does not train; texts that stand
+in train are not kept to test."""
 
 
 def of_job(job: str) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:

@@ -200,8 +200,8 @@ def without_duplicates(rows: DataFrame) -> DataFrame:
 def thinned(rows: DataFrame, rates: Mapping[str, float]) -> DataFrame:
     """Keep of each task the share that `rates` says, and the columns of the table.
 
-    The hash of task and body decides, whatever the order of the rows. A body has the same place in every fiscal year, but
-    each year has rates of its own: a copy in another year may stay where this one goes.
+    The hash of task and body decides, whatever the order of the rows. A body has the same place in every fiscal year,
+    but each year has rates of its own: a copy in another year may stay where this one goes.
     """
     drawn = F.substring(F.sha2(F.concat_ws(":", F.lit(mix.SALT), "task", "duplicate_key"), 256), 1, _HASH_BITS // 4)
     place = F.conv(drawn, 16, 10).cast("double") / float(2**_HASH_BITS)
