@@ -1,8 +1,8 @@
 """Entry point of every Spark job on EMR Serverless: `spark-submit --py-files payload.zip entry.py`.
 
 Opens Pipes, runs the job that `extras["job"]` names, and reports its result. A failure is one readable line, in
-the driver's error output and in the message that Dagster gets; its traceback goes to the driver's log alone. Parameters
-come and messages go through S3: the environment names their objects only.
+the driver's error output and in the message that Dagster gets; its traceback stands in the log of the driver's standard
+output alone. Parameters come and messages go through S3: the environment names their objects only.
 """
 
 from __future__ import annotations
@@ -129,8 +129,9 @@ def run_under(context: PipesContextLoader, messages: PipesMessageWriter[Any]) ->
         with open_dagster_pipes(context_loader=context, message_writer=messages) as pipes:
             report(pipes)
     except JobFailed as failure:
-        # Pipes is closed: what is printed before that travels into the run's records, and an error may quote a row.
-        print(failure.log, file=sys.stderr)  # noqa: T201
+        # Pipes is closed: what is printed before that travels into the run's records, and an error may quote a row. The
+        # service tells the end of the error output as the reason of the failure, so the traceback stands in the other.
+        print(failure.log)  # noqa: T201
         print(f"job failed: {failure}", file=sys.stderr)  # noqa: T201  the driver's error output is the job's
         return 1
     return 0

@@ -47,5 +47,6 @@ def test_a_failure_is_one_line_in_the_records_and_a_traceback_in_the_log_alone(t
     assert "InvalidRegionError" in closed["message"]
     assert (closed["cause"], closed["context"]) == (None, None)
     assert "Traceback" not in json.dumps(messages)
-    assert "Traceback" in done.stderr
+    assert "Traceback" in done.stdout
+    assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1] == f"job failed: {closed['message'].split(': ', 1)[1].strip()}"
