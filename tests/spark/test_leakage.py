@@ -11,6 +11,7 @@ from near_copies import edited, grams, words
 from pyspark.sql import DataFrame, SparkSession
 from raw_rows import paragraph
 
+from govtune_assets.checks import curated
 from spark import leakage, schemas, snapshot
 from spark.errors import JobError
 from spark.extras import accession_numbers, share
@@ -117,6 +118,16 @@ def test_where_each_example_goes(spark: SparkSession) -> None:
     found = leakage.measured(made.rows, {listed})
     assert 0 < found.pop("worst_13gram_share") <= MOST_SHARED
     assert set(found.values()) == {0}
+
+
+def test_every_reason_is_known_as_a_duplicate_or_as_something_else() -> None:
+    others = {
+        Reason.VALIDATION_OF_LATEST_YEAR,
+        Reason.BENCHMARK_FILING,
+        Reason.LIKE_BENCHMARK_FILING,
+        Reason.SHARES_GRAMS_WITH_TRAIN,
+    }
+    assert set(snapshot.DUPLICATES) == set(curated.DUPLICATES) == {reason.value for reason in set(Reason) - others}
 
 
 def test_one_year_has_no_later_year_to_test(spark: SparkSession) -> None:
