@@ -37,8 +37,8 @@ SAMPLE = (
 def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     """Freeze the years that the parameters name.
 
-    Raises JobError when a year's rows are not those that were declared, when nothing is left, or when there are
-    too few companies to split; Refused when the catalog does not let us.
+    Raises JobError when a year's rows are not those that were declared, when nothing is left to train, or when there
+    are too few companies to split; Refused when the catalog does not let us.
     """
     years = extras.years(parameters, "fiscal_years")
     source, target = extras.text(parameters, "source_table"), _target(parameters)
@@ -114,13 +114,23 @@ class Frozen:
 
 
 def freeze(rows: DataFrame, benchmark_filings: Collection[str], most_shared: float) -> Frozen:
-    """Return the training set of these examples. Raises JobError when there is none, or too few companies."""
+    """Return the training set of these examples.
+
+    Raises JobError when there is none, when no row of it trains, or when there are too few companies.
+    """
     if rows.isEmpty():
         raise JobError("the declared fiscal years hold no example: look at the counts of dropped rows by reason")
     try:
         decided = near_duplicates.settled(snapshot.decided(snapshot.with_clusters(rows), benchmark_filings))
     except split.TooFewCompanies as error:
         raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
+    # What may leak leaves the tests alone, so nothing that trains goes after this.
+    if decided.where("reason IS NULL AND split = 'train'").isEmpty():
+        (by_reason,) = counts(decided.where("reason IS NOT NULL"), "reason")
+        raise JobError(
+            f"no example is left to train; of the declared fiscal years were left out, by reason: {by_reason}: "
+            "declare more fiscal years (GOVTUNE_SNAPSHOT_YEARS) or add companies (GOVTUNE_UNIVERSE)"
+        )
     decisions = near_duplicates.settled(snapshot.without_leaks(rows, decided, most_shared))
     return Frozen(snapshot.frozen(rows, decisions), decisions)
 

@@ -130,6 +130,12 @@ def test_every_reason_is_known_as_a_duplicate_or_as_something_else() -> None:
     assert set(snapshot.DUPLICATES) == set(curated.DUPLICATES) == {reason.value for reason in set(Reason) - others}
 
 
+def test_a_snapshot_without_a_row_that_trains_is_refused(spark: SparkSession) -> None:
+    listed = {row["accession_number"] for row in fillers() if row["fiscal_year"] == 2023}
+    with pytest.raises(JobError, match=r"no example is left to train.*'benchmark_filing': \d"):
+        freeze(frame(spark, fillers()), listed, MOST_SHARED)
+
+
 def test_one_year_has_no_later_year_to_test(spark: SparkSession) -> None:
     rows = [row for row in fillers() if row["fiscal_year"] == 2024]
     decided = snapshot.decided(snapshot.with_clusters(frame(spark, rows)), frozenset())
