@@ -7,7 +7,6 @@ input and code make no new table version. What is reported was measured on the t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -117,13 +116,18 @@ def _headings_left_out(refined: DataFrame) -> dict[str, int]:
     """The HEADINGS most frequent group headings without a class, scrubbed, with their number of risk factors."""
     without = (labels.Unlabelled.UNMAPPED_HEADING.value, labels.Unlabelled.AMBIGUOUS_HEADING.value)
     kept = refined.where(F.col("reason").isNull() & F.col("reason_T2").isin(*without))
-    by_heading = kept.groupBy(F.lower("heading").alias("heading")).count()
-    top = by_heading.orderBy(F.col("count").desc(), "heading").limit(HEADINGS).collect()
-    # A heading is the issuer's text, and the report is read by those who may not read the table.
-    found: Counter[str] = Counter()
-    for row in top:
-        found[scrub(row["heading"]).text] += int(row["count"])
-    return dict(found)
+    as_written = kept.groupBy("heading").agg(F.count("*").alias("factors"))
+    told = as_written.groupBy(F.udf(_told)("heading").alias("told")).agg(F.sum("factors").alias("factors"))
+    top = told.orderBy(F.col("factors").desc(), "told").limit(HEADINGS).collect()
+    return {row["told"]: int(row["factors"]) for row in top}
+
+
+def _told(heading: str) -> str:
+    """The heading as the report shows it: it is the issuer's text, and the report's readers may not read the table.
+
+    Scrubbed before it is put into lower case, as names and addresses are known by their capitals.
+    """
+    return scrub(heading).text.lower()
 
 
 def _measure(written: DataFrame) -> dict[str, Any]:
