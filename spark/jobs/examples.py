@@ -13,7 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
-from spark import examples, extras, labels, mix, schemas
+from spark import examples, extras, labels, leakage, mix, schemas
 from spark.errors import JobError
 from spark.near_duplicates import settled
 from spark.pii import scrub
@@ -32,6 +32,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     """
     year = extras.year(parameters.get("fiscal_year"), "fiscal_year")
     source, target = extras.text(parameters, "source_table"), _target(parameters)
+    listed = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
     source_version = tables.version(source)
     filings = tables.read(source, version=source_version).where(F.col("fiscal_year") == year)
     read, companies = _read(filings)
@@ -41,7 +42,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     refined = settled(examples.refined(examples.candidates(examples.spread(filings))))
     (by_reason,) = counts(refined.fillna("", "reason"), "reason")
     asked = examples.asked(refined)
-    unique = settled(examples.without_duplicates(examples.as_examples(asked)))
+    unique = settled(examples.without_duplicates(examples.as_examples(asked), listed))
     (found,) = counts(unique, "task")
     made = settled(examples.thinned(unique, mix.rates(found)).sort("example_id"))
     tables.ensure(target)

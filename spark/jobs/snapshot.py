@@ -48,7 +48,8 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     filings = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
     most_shared = extras.share(parameters, "most_13gram_share", default=leakage.MOST_SHARED)
     declared = rows.where(F.col("fiscal_year").isin(years))
-    made = freeze(declared, filings, most_shared)
+    of_benchmarks = rows.where(~F.col("fiscal_year").isin(years) & F.col("accession_number").isin(*filings))
+    made = freeze(declared, filings, most_shared, elsewhere=of_benchmarks)
     tables.ensure(target)
     commit = _commit(parameters, source, source_version, years)
     written = tables.replace(target.name, near_duplicates.settled(made.rows), where=None, commit=commit)
@@ -56,7 +57,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         **measures.of_snapshot(written.rows),
         **measures.of_source(declared),
         **_left_out(made.decisions),
-        **leakage.measured(written.rows, filings),
+        **leakage.measured(written.rows, filings, rows),
         "most_13gram_share": most_shared,
         "benchmark_filings_listed": len(filings),
         "near_duplicate_jaccard": near_duplicates.THRESHOLD,
@@ -113,15 +114,17 @@ class Frozen:
     decisions: DataFrame
 
 
-def freeze(rows: DataFrame, benchmark_filings: Collection[str], most_shared: float) -> Frozen:
-    """Return the training set of these examples.
+def freeze(
+    rows: DataFrame, benchmark_filings: Collection[str], most_shared: float, *, elsewhere: DataFrame | None = None
+) -> Frozen:
+    """Return the training set of these examples. `elsewhere` are the benchmark filings' examples of other fiscal years.
 
     Raises JobError when there is none, when no row of it trains, or when there are too few companies.
     """
     if rows.isEmpty():
         raise JobError("the declared fiscal years hold no example: look at the counts of dropped rows by reason")
     try:
-        decided = near_duplicates.settled(snapshot.decided(snapshot.with_clusters(rows), benchmark_filings))
+        decided = near_duplicates.settled(snapshot.decided(snapshot.with_clusters(rows, elsewhere), benchmark_filings))
     except split.TooFewCompanies as error:
         raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
     # What may leak leaves the tests alone, so nothing that trains goes after this.

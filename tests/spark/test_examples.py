@@ -134,7 +134,7 @@ def test_a_long_body_is_cut_and_says_so(made: tuple[FolderTables, dict[str, Any]
 def test_mix_is_drawn_by_body_and_not_by_order(spark: Any) -> None:
     rows = [row for cik in range(1, 16) for row in section(cik, 3)]
     frame = spark.createDataFrame(rows, RAW_SCHEMA)
-    unique = without_duplicates(as_examples(asked(refined(candidates(frame))))).cache()
+    unique = without_duplicates(as_examples(asked(refined(candidates(frame)))), frozenset()).cache()
     counts = {row["task"]: row["count"] for row in unique.groupBy("task").count().collect()}
     rates = mix.rates(counts)
     first, again = (
