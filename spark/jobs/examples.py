@@ -53,6 +53,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     metadata = {
         **measured,
         **_by_task(asked, usable, found, measured["rows_by_task"]),
+        "quarterly_repeats": _quarterly_repeats(asked),
         "source_rows": candidates,
         "source_delta_version": source_version,
         "delta_version": written.version,
@@ -111,6 +112,15 @@ def _by_task(asked: DataFrame, usable: int, found: Mapping[str, int], kept: Mapp
         "duplicates_removed": sum(duplicates.values()),
         "thinned": {task: found.get(task, 0) - kept.get(task, 0) for task in TEMPLATES},
     }
+
+
+def _quarterly_repeats(asked: DataFrame) -> int:
+    """Number of the 10-Q rows whose text the company's own 10-K of the year has too: one of the two at most is kept."""
+    quarterly = F.sum(F.col("form_type").startswith("10-Q").cast("int"))
+    in_report = F.max(F.col("form_type").startswith("10-K"))
+    same = asked.where("unlabelled IS NULL").groupBy("task", "duplicate_key", "cik")
+    repeats = same.agg(quarterly.alias("quarterly"), in_report.alias("in_report")).where("in_report")
+    return int(repeats.agg(F.coalesce(F.sum("quarterly"), F.lit(0))).first()[0])
 
 
 def _headings_left_out(refined: DataFrame) -> dict[str, int]:

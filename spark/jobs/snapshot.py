@@ -141,7 +141,8 @@ def freeze(
 def _left_out(decisions: DataFrame) -> dict[str, Any]:
     """Count what came in, what was left out by reason, and the clusters.
 
-    `quarterly_repeats` are the 10-Q rows left out as duplicates whose text the same company's 10-K has.
+    `quarterly_repeats` are the 10-Q rows left out as duplicates whose cluster has a row of the same company's 10-K.
+    What the two have word for word within a fiscal year is one row already: the examples' report counts it.
     """
     (by_reason,) = counts(decisions.fillna("", "reason"), "reason")
     kept = by_reason.pop("", 0)

@@ -247,6 +247,13 @@ def test_no_text_of_a_benchmark_filing_trains(made: Made, copied: FolderTables) 
     assert [row["accession_number"] for row in rows.collect()] == [REPORT]
 
 
+def test_what_a_quarter_shares_with_its_year_is_counted(made: Made) -> None:
+    assert {year: report.metadata["quarterly_repeats"] for year, report in made.examples.items()} == {
+        "2023": 1,
+        "2024": 0,
+    }
+
+
 def test_training_finds_the_same_root_over_the_same_columns(made: Made) -> None:
     folder, version = made.folder / SNAPSHOT, made.snapshot.metadata["delta_version"]
     there = [field.name for field in DeltaTable(folder, version=version).schema().fields]
