@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -272,8 +273,19 @@ def test_snapshot_does_not_depend_on_order_or_partitions(spark: SparkSession, ma
             shuffled = rows.orderBy(order).repartition(number)
             frozen = snapshot.freeze(shuffled, {REPORT, PAST}, MOST_SHARED, elsewhere=elsewhere).rows
             assert content_root(frozen, schemas.SNAPSHOT.names) == made.snapshot.data_version
+            places = [tuple(row) for row in frozen.select("split", "example_id").collect()]
+            assert places == sorted(places)
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
+
+
+def test_the_stored_order_is_that_of_split_and_example(made: Made) -> None:
+    table = DeltaTable(made.folder / SNAPSHOT, version=made.snapshot.metadata["delta_version"])
+    # The number of the partition leads each file's name.
+    files = [pq.read_table(file, columns=["split", "example_id"]) for file in sorted(table.file_uris())]
+    places = [(row["split"], row["example_id"]) for file in files for row in file.to_pylist()]
+    assert len(places) == made.snapshot.metadata["rows"]
+    assert places == sorted(places)
 
 
 def test_table_that_changed_under_the_snapshot_is_refused(made: Made, copied: FolderTables) -> None:
