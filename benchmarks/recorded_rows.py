@@ -165,7 +165,7 @@ def _examples(spark: Any, raw: Any) -> Any:
     """The examples of all fiscal years: deduplicated and mixed a year at a time, as the job does it."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    from spark import examples, mix
+    from spark import examples, leakage, mix
     from spark.report import counts
 
     filings = spark.createDataFrame(raw)
@@ -173,7 +173,8 @@ def _examples(spark: Any, raw: Any) -> Any:
     for year in sorted(set(raw.column("fiscal_year").to_pylist())):
         of_year = filings.where(F.col("fiscal_year") == year)
         asked = examples.asked(examples.refined(examples.candidates(of_year)))
-        unique = examples.without_duplicates(examples.as_examples(asked)).localCheckpoint()
+        labelled = examples.as_examples(asked)
+        unique = examples.without_duplicates(labelled, leakage.benchmark_filings()).localCheckpoint()
         (found,) = counts(unique, "task")
         kept = examples.thinned(unique, mix.rates(found)).localCheckpoint()
         made = kept if made is None else made.unionByName(kept)

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from spark.cleaning import normalised
 
 TABLE_VERSION = "categories-1"
+"""Part of T2's template version, and so of every row that this table labels."""
 
 GENERAL = "general"
 """A heading over general risks (Item 105(a) puts them last, under "General Risk Factors"): the subject of T3."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from spark.vocabulary import words as words_of
 
-CLEANER_VERSION = "cleaner-3"
+CLEANER_VERSION = "cleaner-4"
 
 MIN_BODY_WORDS = 30
 """Under it a body seldom says more than its subcaption."""
@@ -44,7 +44,8 @@ _FURNITURE = re.compile(
     r"|(?:[^.!?\n|]{0,60}\|\s*)?(?:20\d\d\s+)?(?:annual\s+report\s+on\s+)?form\s+10-[kq](?:/a)?(?:\s*\|?\s*(?:page\s*)?\d{1,4})?",
     re.IGNORECASE,
 )
-_FIGURE = re.compile(r"[$€£(+\u2212\u2013\u2014-]*(?:\d[\d,.]*)?[%)x*\u2013\u2014-]*|[$€£]|n/?a|nm", re.IGNORECASE)
+# The first run keeps what it took (*+): given back sign by sign, a long row of hyphens would cost its length's square.
+_FIGURE = re.compile(r"[$€£(+\u2212\u2013\u2014-]*+(?:\d[\d,.]*)?[%)x*\u2013\u2014-]*|[$€£]|n/?a|nm", re.IGNORECASE)
 _FUNCTION_WORDS = words_of(
     """
     a an and any are as at be been but by can could do for from had has have if in is it its may might more not of on
@@ -109,9 +110,11 @@ def clean(text: str) -> str:
     of control and format (zero-width ones too) go. Lines stay lines; runs of blank ones become one. Cleaning
     twice changes nothing.
     """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_REPLACED))
+    text = text.replace("\r\n", "\n").translate(_REPLACED)
     unseen = [char for char in set(text) if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Co")]
     text = text.translate(dict.fromkeys(map(ord, unseen))) if unseen else text
+    # Only now: an accent may stand apart from its letter by an unseen character alone.
+    text = unicodedata.normalize("NFC", text)
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
     kept = "\n".join(line for line in lines if not (_FURNITURE.fullmatch(line) or _is_table_row(line)))
     return _BLANK_LINES.sub("\n\n", kept).strip()
@@ -151,13 +154,13 @@ def reason_to_drop(body: str, subcaption: str, group: str = "") -> Reason | None
     `group` is the group heading over it, empty where there is none. Body and prompt must hold neither heading, as the
     model would only have to copy it.
     """
-    body_words, subcaption_words = words(body), words(subcaption)
+    body_words, subcaption_words = words(body), _words_that_say_something(subcaption)
     lines = [normalised(line) for line in body.split("\n")]
     if not subcaption_words:
         return Reason.NO_SUBCAPTION
     checks = (
         (subcaption_words < MIN_SUBCAPTION_WORDS, Reason.SUBCAPTION_TOO_SHORT),
-        (subcaption_words > MAX_SUBCAPTION_WORDS, Reason.SUBCAPTION_TOO_LONG),
+        (words(subcaption) > MAX_SUBCAPTION_WORDS, Reason.SUBCAPTION_TOO_LONG),
         (body_words < MIN_BODY_WORDS, Reason.BODY_TOO_SHORT),
         (body_words > MAX_BODY_WORDS, Reason.BODY_TOO_LONG),
         (not _SENTENCE_END.search(body), Reason.NOT_A_SENTENCE),
@@ -168,6 +171,11 @@ def reason_to_drop(body: str, subcaption: str, group: str = "") -> Reason | None
         (_repeated_share(lines) > MAX_REPEATED_SHARE, Reason.REPEATED_LINES),
     )
     return next((reason for failed, reason in checks if failed), None)
+
+
+def _words_that_say_something(text: str) -> int:
+    """Count the words with a letter or a figure: a row of bullets is no subcaption."""
+    return sum(any(map(str.isalnum, word)) for word in text.split())
 
 
 def _number_share(body: str) -> float:

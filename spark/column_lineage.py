@@ -35,8 +35,9 @@ EXAMPLES_FROM_RAW: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Columns of `curated.risk_factor_examples` and those of `raw.risk_factors` that they are made of."""
-RAW_DECIDE = ("status", "form_type", "fiscal_year", "filing_date", "risk_factors")
-"""A filing counts by its status and form; of equal bodies the earliest is kept."""
+RAW_DECIDE = ("status", "form_type", "fiscal_year", "filing_date", "accession_number", "risk_factors", "summary")
+"""A filing counts by its status and form; of equal bodies a benchmark filing's is kept, else the earliest; T4 has
+examples only of a filing with a summary."""
 
 SNAPSHOT_FROM_EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -71,10 +72,13 @@ EXAMPLES_DECIDE = (
     "accession_number",
     "risk_factor_index",
     "example_id",
+    "task",
     "prompt",
+    "body_sha256",
     "cik",
 )
-"""Of near-duplicates the earliest is kept; texts that stand in train are not kept to test."""
+"""Of near-duplicates the earliest of each task is kept; what a benchmark filing says does not train; texts that stand
+in train are not kept to test."""
 
 
 def of_job(job: str) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"\S+")
-_END = re.compile(r"(?P<word>[^\s.!?]*)(?P<stop>[.!?])[\"')\]]*$")
+_STOPS = ".!?"
+_CLOSES = "\"')]"
 _ABBREVIATED = re.compile(
     r"(?:no|inc|corp|co|ltd|vs|mr|mrs|ms|dr|st|art|sec|fig|approx|jan|feb|aug|sept|oct|nov|dec)", re.IGNORECASE
 )
@@ -30,12 +31,14 @@ def cut(body: str, most_words: int) -> tuple[str, int]:
 
 def _ends_sentence(body: str, word: tuple[int, int], following: tuple[int, int]) -> bool:
     """Whether the word has a full stop that ends a sentence: no abbreviation's or initial's, unless its line ends."""
-    match = _END.search(body[slice(*word)])
-    if match is None:
+    # By its end alone: a search from its start would take the square of a long word's length.
+    stopped = body[slice(*word)].rstrip(_CLOSES)
+    if not stopped.endswith(tuple(_STOPS)):
         return False
     if "\n" in body[word[1] : following[0]]:
         return True
-    before = match["word"].lstrip("\"'([")
-    initial = len(before) == 1 or "." in body[word[0] : word[0] + match.start("stop")]
-    shortened = match["stop"] == "." and (initial or _ABBREVIATED.fullmatch(before))
+    whole = stopped[:-1]
+    before = whole[max(map(whole.rfind, _STOPS)) + 1 :].lstrip("\"'([")
+    initial = len(before) == 1 or "." in whole
+    shortened = stopped[-1] == "." and (initial or _ABBREVIATED.fullmatch(before))
     return not shortened and _OPENS.match(body, following[0]) is not None

@@ -1,8 +1,8 @@
 """Entry point of every Spark job on EMR Serverless: `spark-submit --py-files payload.zip entry.py`.
 
 Opens Pipes, runs the job that `extras["job"]` names, and reports its result. A failure is one readable line, in
-the driver's error output and in the message that Dagster gets; its traceback goes to the driver's log. Parameters
-come and messages go through S3: the environment names their objects only.
+the driver's error output and in the message that Dagster gets; its traceback stands in the log of the driver's standard
+output alone. Parameters come and messages go through S3: the environment names their objects only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from types import MappingProxyType
 from typing import Any
 
 import boto3
-from dagster_pipes import PipesContext, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
+from dagster_pipes import (
+    PipesContext,
+    PipesContextLoader,
+    PipesMessageWriter,
+    PipesS3ContextLoader,
+    PipesS3MessageWriter,
+    open_dagster_pipes,
+)
 
 from spark import extras, openlineage
 from spark.credentials import refused_renewal
@@ -34,7 +41,11 @@ JOBS: Mapping[str, Callable[[GovernedTables, Mapping[str, Any]], Report]] = Mapp
 
 
 class JobFailed(Exception):
-    """The job failed; the message is the one line to show."""
+    """The job failed; the message is the one line to show, `log` the traceback, which is for the driver's log alone."""
+
+    def __init__(self, line: str, log: str) -> None:
+        super().__init__(line)
+        self.log = log
 
 
 def run_job(parameters: Mapping[str, Any]) -> Report:
@@ -84,11 +95,10 @@ def describe(error: BaseException) -> str:
 
 def report(pipes: PipesContext) -> None:
     """Run the job and report what it made. Raises JobFailed with the line to show."""
-    try:
-        result = run_job(pipes.extras)
-    except Exception as error:
-        traceback.print_exc()
-        raise JobFailed(describe(error)) from None
+    result = _attempt(pipes.extras)
+    if isinstance(result, JobFailed):
+        # Raised where no error is being handled: it would be the failure's context, which Pipes sends along.
+        raise result
     metadata = {
         # Pipes infers the type of plain values; mappings and lists have to be called JSON.
         name: {"type": "json", "raw_value": value} if isinstance(value, Mapping | list) else value
@@ -99,15 +109,29 @@ def report(pipes: PipesContext) -> None:
     pipes.report_asset_materialization(metadata=metadata, data_version=result.data_version, asset_key=asset)
 
 
-def main() -> int:
-    """Run under Pipes; return the exit status."""
-    s3 = boto3.client("s3")
+def _attempt(parameters: Mapping[str, Any]) -> Report | JobFailed:
+    """What the job made, or how it failed."""
     try:
-        with open_dagster_pipes(
-            context_loader=PipesS3ContextLoader(client=s3), message_writer=PipesS3MessageWriter(client=s3)
-        ) as pipes:
+        return run_job(parameters)
+    except Exception as error:
+        return JobFailed(describe(error), traceback.format_exc())
+
+
+def main() -> int:
+    """Run under Pipes, whose context and messages are objects in S3; return the exit status."""
+    s3 = boto3.client("s3")
+    return run_under(PipesS3ContextLoader(client=s3), PipesS3MessageWriter(client=s3))
+
+
+def run_under(context: PipesContextLoader, messages: PipesMessageWriter[Any]) -> int:
+    """Run with this transport of context and messages; return the exit status."""
+    try:
+        with open_dagster_pipes(context_loader=context, message_writer=messages) as pipes:
             report(pipes)
     except JobFailed as failure:
+        # Pipes is closed: what is printed before that travels into the run's records, and an error may quote a row. The
+        # service tells the end of the error output as the reason of the failure, so the traceback stands in the other.
+        print(failure.log)  # noqa: T201
         print(f"job failed: {failure}", file=sys.stderr)  # noqa: T201  the driver's error output is the job's
         return 1
     return 0

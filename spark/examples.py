@@ -7,7 +7,7 @@ label, if any), `as_examples` (rendered), `without_duplicates`, `thinned` (the m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -183,14 +183,16 @@ def as_examples(rows: DataFrame) -> DataFrame:
     return rendered.withColumn("example_id", row_digest(IDENTITY))
 
 
-def without_duplicates(rows: DataFrame) -> DataFrame:
-    """Keep the earliest of the examples of a task with one body, in the table's columns and `duplicate_key`.
+def without_duplicates(rows: DataFrame, benchmark_filings: Collection[str]) -> DataFrame:
+    """Keep one of the examples of a task with one body, in the table's columns and `duplicate_key`.
 
-    Earliest by filing date, then by accession number and place in the filing, so that the same one is kept
-    whatever the order of the rows.
+    A benchmark filing's before another's: it says of the body that it must not train, and what is dropped here says
+    nothing. Else the earliest by filing date, then by accession number and place in the filing, so that the same one is
+    kept whatever the order of the rows.
     """
     order: list[Column] = [
-        F.col(name) for name in ("filing_date", "accession_number", "risk_factor_index", "example_id")
+        ~F.col("accession_number").isin(*benchmark_filings),
+        *(F.col(name) for name in ("filing_date", "accession_number", "risk_factor_index", "example_id")),
     ]
     same = Window.partitionBy("task", "duplicate_key").orderBy(*order)
     kept = rows.withColumn("rank", F.row_number().over(same)).where("rank = 1")
@@ -200,7 +202,8 @@ def without_duplicates(rows: DataFrame) -> DataFrame:
 def thinned(rows: DataFrame, rates: Mapping[str, float]) -> DataFrame:
     """Keep of each task the share that `rates` says, and the columns of the table.
 
-    The hash of task and body decides, so that copies of a body in other years stay or go together.
+    The hash of task and body decides, whatever the order of the rows. A body has the same place in every fiscal year,
+    but each year has rates of its own: a copy in another year may stay where this one goes.
     """
     drawn = F.substring(F.sha2(F.concat_ws(":", F.lit(mix.SALT), "task", "duplicate_key"), 256), 1, _HASH_BITS // 4)
     place = F.conv(drawn, 16, 10).cast("double") / float(2**_HASH_BITS)

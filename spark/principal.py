@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from spark.cleaning import normalised
 
 ALIGNER_VERSION = "principal-1"
+"""Part of T4's template version, and so of every row that the aligner labels: raise it when a label can change."""
 THRESHOLD = 0.25
 """Least cosine, 0 to 1, at which an entry names a risk factor."""
 MARGIN = 0.9

@@ -37,19 +37,23 @@ DUPLICATES = (Reason.EXACT_DUPLICATE.value, Reason.NEAR_DUPLICATE.value, Reason.
 """Reasons of rows whose text stands in another row."""
 
 
-def with_clusters(rows: DataFrame) -> DataFrame:
+def with_clusters(rows: DataFrame, elsewhere: DataFrame | None = None) -> DataFrame:
     """Return what decides about each example, with `quarter`, `document` and `cluster_id`; the texts stay behind.
 
-    The tasks of one risk factor share its body and so its cluster.
+    The tasks of one risk factor share its body and so its cluster. `elsewhere` are the benchmark filings' examples of
+    fiscal years that are not taken: they are in clusters too, and not `declared`, as `rows` are.
     """
-    texts = rows.select(F.col("body_sha256").alias("key"), leakage.body().alias("text"))
+    every = rows.withColumn("declared", F.lit(True))
+    if elsewhere is not None:
+        every = every.unionByName(elsewhere.withColumn("declared", F.lit(False)))
+    texts = every.select(F.col("body_sha256").alias("key"), leakage.body().alias("text"))
     quarter = F.coalesce(F.col("fiscal_quarter"), F.lit(YEAR_END_QUARTER)).alias("quarter")
-    facts = rows.select(*FACTS, quarter, F.col("body_sha256").alias("key"))
+    facts = every.select(*FACTS, "declared", quarter, F.col("body_sha256").alias("key"))
     return facts.join(near_duplicates.clusters(texts), "key").drop("key")
 
 
 def decided(rows: DataFrame, benchmark_filings: Collection[str]) -> DataFrame:
-    """Add `split` and `reason` (null for a row that stays) to clustered rows, and `repeats_report`.
+    """Add `split` and `reason` (null for a row that stays) to the declared clustered rows, and `repeats_report`.
 
     A cluster stands in the split of its earliest row, and keeps there the earliest row of each task. Benchmark
     filings, and what is in a cluster with one, never train. `repeats_report` marks a row of a 10-Q whose cluster
@@ -58,10 +62,10 @@ def decided(rows: DataFrame, benchmark_filings: Collection[str]) -> DataFrame:
     in_cluster = Window.partitionBy("cluster_id")
     listed = F.col("accession_number").isin(*benchmark_filings)
     in_report = F.max(F.col("form_type").startswith("10-K")).over(Window.partitionBy("cluster_id", "cik"))
+    alike = rows.withColumn("like_benchmark", F.max(listed).over(in_cluster))
     placed = (
-        _with_split(rows)
+        _with_split(alike.where("declared").drop("declared"))
         .withColumn("repeats_report", F.col("form_type").startswith("10-Q") & in_report)
-        .withColumn("like_benchmark", F.max(listed).over(in_cluster))
         .withColumn("reason", _reason_by_place(listed))
     )
     # Rows that are left out already come last, so they neither give a cluster its split nor stand for it.

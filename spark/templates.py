@@ -1,9 +1,9 @@
 """The tasks' templates: what the model is asked, and what it should answer. Read and change them here.
 
 Every template has a version; a changed text takes a new one, since the version is part of an example's identity
-(`example_id`) and of every row. `{body}` stands for the risk factor's cleaned and scrubbed body, cut at a sentence end
-to BODY_WORDS. The model that trains puts its own chat format around prompt and completion where it has one
-(`train.data.encode`).
+(`example_id`) and of every row. T2's and T4's hold the version of what reads their labels as well. `{body}` stands for
+the risk factor's cleaned and scrubbed body, cut at a sentence end to BODY_WORDS. The model that trains puts its own
+chat format around prompt and completion where it has one (`train.data.encode`).
 
 The labels are the issuers' own. Regulation S-K, Item 105 (17 CFR 229.105) asks that risk factors stand under relevant
 headings (T2), each under a subcaption that adequately describes the risk (T1); that risks which could apply generically
@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from spark.categories import CLASSES
+from spark.categories import CLASSES, TABLE_VERSION
+from spark.principal import ALIGNER_VERSION
 
 BODY = "{body}"
 
@@ -68,7 +69,7 @@ T1 = Template(
 
 T2 = Template(
     task="T2",
-    version="t2-1",
+    version=f"t2-1+{TABLE_VERSION}",
     prompt=(
         "Below is the text of one risk factor from a company's filing with the SEC. "
         f"Name its category. The categories are: {'; '.join(CLASSES)}.\n\n"
@@ -93,7 +94,7 @@ T3 = Template(
 
 T4 = Template(
     task="T4",
-    version="t4-1",
+    version=f"t4-1+{ALIGNER_VERSION}",
     prompt=(
         "Below is the text of one risk factor from a company's filing with the SEC. "
         "Say whether it is one of the principal risks, which the company names in the summary of its risk factors."

@@ -7,14 +7,13 @@ input and code make no new table version. What is reported was measured on the t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
-from spark import examples, extras, labels, mix, schemas
+from spark import examples, extras, labels, leakage, mix, schemas
 from spark.errors import JobError
 from spark.near_duplicates import settled
 from spark.pii import scrub
@@ -33,6 +32,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     """
     year = extras.year(parameters.get("fiscal_year"), "fiscal_year")
     source, target = extras.text(parameters, "source_table"), _target(parameters)
+    listed = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
     source_version = tables.version(source)
     filings = tables.read(source, version=source_version).where(F.col("fiscal_year") == year)
     read, companies = _read(filings)
@@ -42,7 +42,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     refined = settled(examples.refined(examples.candidates(examples.spread(filings))))
     (by_reason,) = counts(refined.fillna("", "reason"), "reason")
     asked = examples.asked(refined)
-    unique = settled(examples.without_duplicates(examples.as_examples(asked)))
+    unique = settled(examples.without_duplicates(examples.as_examples(asked), listed))
     (found,) = counts(unique, "task")
     made = settled(examples.thinned(unique, mix.rates(found)).sort("example_id"))
     tables.ensure(target)
@@ -53,6 +53,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     metadata = {
         **measured,
         **_by_task(asked, usable, found, measured["rows_by_task"]),
+        "quarterly_repeats": _quarterly_repeats(asked),
         "source_rows": candidates,
         "source_delta_version": source_version,
         "delta_version": written.version,
@@ -113,17 +114,31 @@ def _by_task(asked: DataFrame, usable: int, found: Mapping[str, int], kept: Mapp
     }
 
 
+def _quarterly_repeats(asked: DataFrame) -> int:
+    """Number of the 10-Q rows whose text the company's own 10-K of the year has too: one of the two at most is kept."""
+    quarterly = F.sum(F.col("form_type").startswith("10-Q").cast("int"))
+    in_report = F.max(F.col("form_type").startswith("10-K"))
+    same = asked.where("unlabelled IS NULL").groupBy("task", "duplicate_key", "cik")
+    repeats = same.agg(quarterly.alias("quarterly"), in_report.alias("in_report")).where("in_report")
+    return int(repeats.agg(F.coalesce(F.sum("quarterly"), F.lit(0))).first()[0])
+
+
 def _headings_left_out(refined: DataFrame) -> dict[str, int]:
     """The HEADINGS most frequent group headings without a class, scrubbed, with their number of risk factors."""
     without = (labels.Unlabelled.UNMAPPED_HEADING.value, labels.Unlabelled.AMBIGUOUS_HEADING.value)
     kept = refined.where(F.col("reason").isNull() & F.col("reason_T2").isin(*without))
-    by_heading = kept.groupBy(F.lower("heading").alias("heading")).count()
-    top = by_heading.orderBy(F.col("count").desc(), "heading").limit(HEADINGS).collect()
-    # A heading is the issuer's text, and the report is read by those who may not read the table.
-    found: Counter[str] = Counter()
-    for row in top:
-        found[scrub(row["heading"]).text] += int(row["count"])
-    return dict(found)
+    as_written = kept.groupBy("heading").agg(F.count("*").alias("factors"))
+    told = as_written.groupBy(F.udf(_told)("heading").alias("told")).agg(F.sum("factors").alias("factors"))
+    top = told.orderBy(F.col("factors").desc(), "told").limit(HEADINGS).collect()
+    return {row["told"]: int(row["factors"]) for row in top}
+
+
+def _told(heading: str) -> str:
+    """The heading as the report shows it: it is the issuer's text, and the report's readers may not read the table.
+
+    Scrubbed before it is put into lower case, as names and addresses are known by their capitals.
+    """
+    return scrub(heading).text.lower()
 
 
 def _measure(written: DataFrame) -> dict[str, Any]:

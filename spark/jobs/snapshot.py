@@ -37,8 +37,8 @@ SAMPLE = (
 def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     """Freeze the years that the parameters name.
 
-    Raises JobError when a year's rows are not those that were declared, when nothing is left, or when there are
-    too few companies to split; Refused when the catalog does not let us.
+    Raises JobError when a year's rows are not those that were declared, when nothing is left to train, or when there
+    are too few companies to split; Refused when the catalog does not let us.
     """
     years = extras.years(parameters, "fiscal_years")
     source, target = extras.text(parameters, "source_table"), _target(parameters)
@@ -48,7 +48,8 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     filings = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
     most_shared = extras.share(parameters, "most_13gram_share", default=leakage.MOST_SHARED)
     declared = rows.where(F.col("fiscal_year").isin(years))
-    made = freeze(declared, filings, most_shared)
+    of_benchmarks = rows.where(~F.col("fiscal_year").isin(years) & F.col("accession_number").isin(*filings))
+    made = freeze(declared, filings, most_shared, elsewhere=of_benchmarks)
     tables.ensure(target)
     commit = _commit(parameters, source, source_version, years)
     written = tables.replace(target.name, near_duplicates.settled(made.rows), where=None, commit=commit)
@@ -56,7 +57,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         **measures.of_snapshot(written.rows),
         **measures.of_source(declared),
         **_left_out(made.decisions),
-        **leakage.measured(written.rows, filings),
+        **leakage.measured(written.rows, filings, rows),
         "most_13gram_share": most_shared,
         "benchmark_filings_listed": len(filings),
         "near_duplicate_jaccard": near_duplicates.THRESHOLD,
@@ -113,14 +114,26 @@ class Frozen:
     decisions: DataFrame
 
 
-def freeze(rows: DataFrame, benchmark_filings: Collection[str], most_shared: float) -> Frozen:
-    """Return the training set of these examples. Raises JobError when there is none, or too few companies."""
+def freeze(
+    rows: DataFrame, benchmark_filings: Collection[str], most_shared: float, *, elsewhere: DataFrame | None = None
+) -> Frozen:
+    """Return the training set of these examples. `elsewhere` are the benchmark filings' examples of other fiscal years.
+
+    Raises JobError when there is none, when no row of it trains, or when there are too few companies.
+    """
     if rows.isEmpty():
         raise JobError("the declared fiscal years hold no example: look at the counts of dropped rows by reason")
     try:
-        decided = near_duplicates.settled(snapshot.decided(snapshot.with_clusters(rows), benchmark_filings))
+        decided = near_duplicates.settled(snapshot.decided(snapshot.with_clusters(rows, elsewhere), benchmark_filings))
     except split.TooFewCompanies as error:
         raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
+    # What may leak leaves the tests alone, so nothing that trains goes after this.
+    if decided.where("reason IS NULL AND split = 'train'").isEmpty():
+        (by_reason,) = counts(decided.where("reason IS NOT NULL"), "reason")
+        raise JobError(
+            f"no example is left to train; of the declared fiscal years were left out, by reason: {by_reason}: "
+            "declare more fiscal years (GOVTUNE_SNAPSHOT_YEARS) or add companies (GOVTUNE_UNIVERSE)"
+        )
     decisions = near_duplicates.settled(snapshot.without_leaks(rows, decided, most_shared))
     return Frozen(snapshot.frozen(rows, decisions), decisions)
 
@@ -128,7 +141,8 @@ def freeze(rows: DataFrame, benchmark_filings: Collection[str], most_shared: flo
 def _left_out(decisions: DataFrame) -> dict[str, Any]:
     """Count what came in, what was left out by reason, and the clusters.
 
-    `quarterly_repeats` are the 10-Q rows left out as duplicates whose text the same company's 10-K has.
+    `quarterly_repeats` are the 10-Q rows left out as duplicates whose cluster has a row of the same company's 10-K.
+    What the two have word for word within a fiscal year is one row already: the examples' report counts it.
     """
     (by_reason,) = counts(decisions.fillna("", "reason"), "reason")
     kept = by_reason.pop("", 0)

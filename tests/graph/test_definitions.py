@@ -6,6 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from govtune_assets import keys
+from govtune_assets.assets.curated import build_curation_assets
 from govtune_assets.definitions import build_defs
 from govtune_assets.keys import EVALUATIONS
 from govtune_assets.settings import Settings
@@ -72,6 +74,15 @@ def test_configurations_can_be_chosen() -> None:
     assert not any("ministral-3-3b" in key.path for key in keys)
     with pytest.raises(ValueError, match="nonesuch"):
         build_defs(Settings(training_configurations=("nonesuch",)))
+
+
+def test_a_filing_listed_anew_is_new_code_of_all_that_curation_makes() -> None:
+    def versions(settings: Settings) -> dict[dg.AssetKey, str | None]:
+        return {spec.key: spec.code_version for made in build_curation_assets(settings) for spec in made.specs}
+
+    plain, listed = versions(Settings()), versions(Settings(benchmark_filings=("0000000001-23-000001",)))
+    assert plain.keys() == listed.keys() == {keys.EXAMPLES, keys.SNAPSHOT, keys.DATASET_VERSIONS}
+    assert not [key for key in plain if plain[key] == listed[key]]
 
 
 def test_settings_refuse_what_cannot_be() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spark.cleaning import Reason, clean, clean_line, normalised, reason_to_drop
@@ -33,13 +35,25 @@ def test_a_year_inside_a_line_is_no_furniture() -> None:
     assert clean("In fiscal\n2023 we grew.") == "In fiscal\n2023 we grew."
 
 
+@pytest.mark.parametrize("row", ["-" * 200_000 + "q 1 2", "$" * 200_000 + "q 1 2", "1." * 100_000 + "q 1 2"])
+def test_a_long_hostile_cell_is_no_trap(row: str) -> None:
+    assert clean(f"We grew.\n{row}") == "We grew."
+
+
+def test_a_row_of_figures_goes() -> None:
+    assert clean("Revenue was:\n(1,024)% $ \u2014 7.5x n/a\nand more.") == "Revenue was:\nand more."
+
+
 def test_subcaption_is_one_line() -> None:
     assert clean_line(" Our\nsuppliers \u00a0 may fail ") == "Our suppliers may fail"
 
 
 @given(st.text())
-def test_cleaning_twice_changes_nothing(text: str) -> None:
-    assert clean(clean(text)) == clean(text)
+@example("e\u200b\u0301")
+def test_cleaning_twice_changes_nothing_and_leaves_nfc(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert unicodedata.is_normalized("NFC", once)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +61,10 @@ def test_cleaning_twice_changes_nothing(text: str) -> None:
     [
         (BODY, "Our suppliers may fail us", None),
         (BODY, "", Reason.NO_SUBCAPTION),
+        (BODY, "\u2022 \u2022 \u2022", Reason.NO_SUBCAPTION),
+        (BODY, "_ _ _", Reason.NO_SUBCAPTION),
         (BODY, "Suppliers", Reason.SUBCAPTION_TOO_SHORT),
+        (BODY, "\u2022 Third-party suppliers \u2014", Reason.SUBCAPTION_TOO_SHORT),
         (BODY, "supplier " * 81, Reason.SUBCAPTION_TOO_LONG),
         ("Suppliers may fail us.", "Our suppliers may fail us", Reason.BODY_TOO_SHORT),
         ("supplier " * 5000 + "fail.", "Our suppliers may fail us", Reason.BODY_TOO_LONG),

@@ -7,10 +7,13 @@ import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from raw_rows import RAW_SCHEMA, Rows, corpus, factor, filing, paragraph
 
 from benchmarks.folder_tables import FolderTables
@@ -22,6 +25,7 @@ from spark.examples import IDENTITY
 from spark.jobs import examples, snapshot
 from spark.leakage import MOST_SHARED
 from spark.report import Report
+from spark.split import assign
 from train import data
 from unitydoor.merkle import merkle_root
 from unitydoor.merkle import row_digest as digest_of
@@ -37,13 +41,13 @@ def write_raw(tables: FolderTables, rows: Rows) -> None:
     frame.write.format("delta").mode("overwrite").partitionBy("fiscal_year").save(tables.location(RAW))
 
 
-def make_examples(tables: FolderTables, year: int) -> Report:
+def make_examples(tables: FolderTables, year: int, **changed: Any) -> Report:
     """Run the job `examples`."""
     own = {"source_table": RAW, "target_table": EXAMPLES, "target_location": tables.location(EXAMPLES)}
-    return examples.run(tables, {**COMMON, **own, "fiscal_year": year})
+    return examples.run(tables, {**COMMON, **own, "fiscal_year": year, **changed})
 
 
-def make_snapshot(tables: FolderTables, versions: dict[str, str]) -> Report:
+def make_snapshot(tables: FolderTables, versions: dict[str, str], **changed: Any) -> Report:
     """Run the job `snapshot` on the years of the declared versions."""
     own = {
         "source_table": EXAMPLES,
@@ -56,7 +60,30 @@ def make_snapshot(tables: FolderTables, versions: dict[str, str]) -> Report:
         "description": "Examples of a test.",
     }
     years = [int(year) for year in versions]
-    return snapshot.run(tables, {**COMMON, **own, "fiscal_years": years, "source_versions": versions})
+    return snapshot.run(tables, {**COMMON, **own, "fiscal_years": years, "source_versions": versions, **changed})
+
+
+TRAINS = [int(cik) for cik, role in assign(f"{cik:010d}" for cik in range(1, 7)).items() if role == "train"]
+"""Companies of the corpus that train."""
+REPORT, PAST = "0000000090-23-000001", "0000000090-22-000001"
+"""Benchmark filings: one of a year that the snapshot takes, one of a year that it does not."""
+LISTED = {"benchmark_filings": [REPORT, PAST]}
+
+
+def with_benchmarks() -> Rows:
+    """The corpus, and two benchmark filings whose texts stand in other filings of 2023 as well.
+
+    The quarter's report has the text word for word, and was filed before the year's, which is listed.
+    """
+    famous, older = (factor(paragraph(f"the {name} plant")) for name in ("famous", "older"))
+    quarter = {"form_type": "10-Q", "fiscal_quarter": 1, "filing_date": dt.date(2023, 2, 1)}
+    return [
+        *corpus(),
+        filing(TRAINS[0], 2023, [famous, factor(paragraph("another plant"))], accession_number=REPORT),
+        filing(TRAINS[0], 2023, [famous], accession_number="0000000090-23-000002", **quarter),
+        filing(TRAINS[1], 2022, [older], accession_number=PAST),
+        filing(TRAINS[1], 2023, [older], accession_number="0000000090-23-000003"),
+    ]
 
 
 @dataclass(frozen=True)
@@ -75,13 +102,14 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Both years' examples and the snapshot, made once."""
+    """The years' examples, and the snapshot of two of them, made once."""
     folder = tmp_path_factory.mktemp("tables")
     tables = FolderTables(spark, folder)
-    write_raw(tables, corpus())
-    reports = {str(year): make_examples(tables, year) for year in (2023, 2024)}
+    write_raw(tables, with_benchmarks())
+    make_examples(tables, 2022, **LISTED)
+    reports = {str(year): make_examples(tables, year, **LISTED) for year in (2023, 2024)}
     versions = {year: report.data_version for year, report in reports.items()}
-    return Made(folder, reports, make_snapshot(tables, versions))
+    return Made(folder, reports, make_snapshot(tables, versions, **LISTED))
 
 
 @pytest.fixture
@@ -164,12 +192,12 @@ def test_the_earliest_of_equal_bodies_is_kept(tables: FolderTables) -> None:
 
 
 def test_same_content_makes_no_new_version(made: Made, copied: FolderTables) -> None:
-    write_raw(copied, list(reversed(corpus())))
+    write_raw(copied, list(reversed(with_benchmarks())))
     first, again = made.examples["2024"], make_examples(copied, 2024)
     assert again.data_version == first.data_version
     assert again.metadata["delta_version"] == first.metadata["delta_version"]
     assert again.metadata["source_delta_version"] == first.metadata["source_delta_version"] + 1
-    frozen = make_snapshot(copied, dict(reversed(made.versions.items())))
+    frozen = make_snapshot(copied, dict(reversed(made.versions.items())), **LISTED)
     assert frozen.metadata["delta_version"] == made.snapshot.metadata["delta_version"]
     assert frozen.data_version == made.snapshot.data_version
 
@@ -198,11 +226,33 @@ def test_snapshot_of_two_years(made: Made, copied: FolderTables) -> None:
     }
     assert metadata["rows"] == rows.count() == 34
     assert metadata["rows_by_year"] == {"2023": 19, "2024": 15}
-    assert metadata["source_rows"] == 38
-    assert metadata["dropped"] == {"exact_duplicate": 1, "validation_of_latest_year": 3}
+    assert metadata["source_rows"] == 38 + 3
+    assert metadata["dropped"] == {
+        "benchmark_filing": 2,
+        "exact_duplicate": 1,
+        "like_benchmark_filing": 1,
+        "validation_of_latest_year": 3,
+    }
     assert metadata["sample"]["cik"].isdigit()
     assert not metadata["sample"].keys() & {"prompt", "completion"}
     assert made.snapshot.data_version == metadata["merkle_root"]
+
+
+def test_no_text_of_a_benchmark_filing_trains(made: Made, copied: FolderTables) -> None:
+    prompts = [row["prompt"] for row in stored(copied, SNAPSHOT).where("split = 'train'").collect()]
+    assert [prompt for prompt in prompts if "the shared plant" in prompt]
+    assert not [prompt for prompt in prompts if "the famous plant" in prompt or "the older plant" in prompt]
+    assert made.snapshot.metadata["benchmark_filings_in_train"] == 0
+    # The quarter's row is not in the table: the listed filing's stands for it.
+    rows = stored(copied, EXAMPLES).where(F.col("prompt").contains("the famous plant"))
+    assert [row["accession_number"] for row in rows.collect()] == [REPORT]
+
+
+def test_what_a_quarter_shares_with_its_year_is_counted(made: Made) -> None:
+    assert {year: report.metadata["quarterly_repeats"] for year, report in made.examples.items()} == {
+        "2023": 1,
+        "2024": 0,
+    }
 
 
 def test_training_finds_the_same_root_over_the_same_columns(made: Made) -> None:
@@ -215,14 +265,27 @@ def test_training_finds_the_same_root_over_the_same_columns(made: Made) -> None:
 
 def test_snapshot_does_not_depend_on_order_or_partitions(spark: SparkSession, made: Made, copied: FolderTables) -> None:
     rows = stored(copied, EXAMPLES)
+    elsewhere, rows = rows.where("fiscal_year = 2022"), rows.where("fiscal_year > 2022")
     partitions = spark.conf.get("spark.sql.shuffle.partitions")
     try:
         for order, number in (("body_sha256", 7), ("prompt", 1)):
             spark.conf.set("spark.sql.shuffle.partitions", str(number))
-            frozen = snapshot.freeze(rows.orderBy(order).repartition(number), frozenset(), MOST_SHARED)
-            assert content_root(frozen.rows, schemas.SNAPSHOT.names) == made.snapshot.data_version
+            shuffled = rows.orderBy(order).repartition(number)
+            frozen = snapshot.freeze(shuffled, {REPORT, PAST}, MOST_SHARED, elsewhere=elsewhere).rows
+            assert content_root(frozen, schemas.SNAPSHOT.names) == made.snapshot.data_version
+            places = [tuple(row) for row in frozen.select("split", "example_id").collect()]
+            assert places == sorted(places)
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
+
+
+def test_the_stored_order_is_that_of_split_and_example(made: Made) -> None:
+    table = DeltaTable(made.folder / SNAPSHOT, version=made.snapshot.metadata["delta_version"])
+    # The number of the partition leads each file's name.
+    files = [pq.read_table(file, columns=["split", "example_id"]) for file in sorted(table.file_uris())]
+    places = [(row["split"], row["example_id"]) for file in files for row in file.to_pylist()]
+    assert len(places) == made.snapshot.metadata["rows"]
+    assert places == sorted(places)
 
 
 def test_table_that_changed_under_the_snapshot_is_refused(made: Made, copied: FolderTables) -> None:

@@ -1,4 +1,4 @@
-"""The same Merkle root whatever the rows' order, their partitions and the executors."""
+"""The same Merkle root and the same order whatever the rows' order, their partitions and the executors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import sys
 from pathlib import Path
 
 import pyspark
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
+from root_on_executors import told
 from test_leakage import fillers, frame, near
-
-from spark import schemas
-from spark.digests import content_root
-from spark.jobs.snapshot import freeze
-from spark.leakage import MOST_SHARED
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {
@@ -39,20 +35,15 @@ def spark_home(folder: Path) -> Path:
     return folder
 
 
-def root(rows: DataFrame) -> str:
-    """The Merkle root of the frozen rows, in this process."""
-    return content_root(freeze(rows, frozenset(), MOST_SHARED).rows, schemas.SNAPSHOT.names)
-
-
-def test_order_partitions_and_executors_change_no_root(spark: SparkSession, tmp_path: Path) -> None:
+def test_order_partitions_and_executors_change_neither_root_nor_order(spark: SparkSession, tmp_path: Path) -> None:
     rows = fillers()
     copies = [row | {"example_id": f"{row['example_id']}-copy", "prompt": near(row["prompt"])} for row in rows[::3]]
     rows = [row | {"body_sha256": row["prompt"]} for row in rows + copies]
     rows = sorted(rows, key=lambda row: str(row["example_id"]))
-    here = root(frame(spark, rows).coalesce(1))
+    here = told(frame(spark, rows).coalesce(1))
     shuffled = random.Random(1).sample(rows, len(rows))
     assert shuffled != rows
-    assert root(frame(spark, shuffled).repartition(7)) == here
+    assert told(frame(spark, shuffled).repartition(7)) == here
     folder = str(tmp_path / "examples")
     frame(spark, shuffled[::-1]).repartition(5).write.parquet(folder)
     environment = os.environ | {
@@ -67,4 +58,4 @@ def test_order_partitions_and_executors_change_no_root(spark: SparkSession, tmp_
     }
     program = [sys.executable, Path(__file__).with_name("root_on_executors.py"), folder, "local-cluster[2,1,512]"]
     done = subprocess.run(program, env=environment, cwd=tmp_path, check=True, stdout=subprocess.PIPE, text=True)
-    assert done.stdout.split() == [here, "2"]
+    assert done.stdout.split() == [*here, "2"]

@@ -11,6 +11,7 @@ from near_copies import edited, grams, words
 from pyspark.sql import DataFrame, SparkSession
 from raw_rows import paragraph
 
+from govtune_assets.checks import curated
 from spark import leakage, schemas, snapshot
 from spark.errors import JobError
 from spark.extras import accession_numbers, share
@@ -73,8 +74,10 @@ def long_text(seed: int) -> str:
 
 def test_where_each_example_goes(spark: SparkSession) -> None:
     first, second, third = TRAINS[:3]
-    shared, famous, mixed = long_text(1), long_text(2), long_text(3)
+    shared, famous, mixed, old = long_text(1), long_text(2), long_text(3), long_text(6)
     listed = "0000000099-23-000001"
+    # A benchmark filing of a fiscal year that the snapshot does not take, of a company that it does not know.
+    elsewhere = [example("old", "0000000098", 2019, old, accession_number="0000000098-19-000001")]
     rows = [
         *fillers(),
         example("report", first, 2023, shared),
@@ -82,6 +85,7 @@ def test_where_each_example_goes(spark: SparkSession) -> None:
         example("near", UNSEEN, 2024, near(shared)),
         example("famous", second, 2023, famous, accession_number=listed),
         example("like-famous", third, 2023, near(famous)),
+        example("like-old", third, 2023, near(old)),
         # The unseen company was first to say it; another one's row of another task has no place in its split.
         example("home", UNSEEN, 2023, mixed, form_type="10-Q", fiscal_quarter=1),
         example("elsewhere", first, 2023, near(mixed), task=sorted(TEMPLATES)[-1]),
@@ -89,7 +93,8 @@ def test_where_each_example_goes(spark: SparkSession) -> None:
         example("half", UNSEEN, 2023, " ".join(shared.split()[:100] + long_text(4).split()[:100])),
         example("tenth", UNSEEN, 2023, " ".join(shared.split()[:32] + long_text(5).split()[:168])),
     ]
-    made = freeze(frame(spark, rows), {listed}, MOST_SHARED)
+    filings = {listed, elsewhere[0]["accession_number"]}
+    made = freeze(frame(spark, rows), filings, MOST_SHARED, elsewhere=frame(spark, elsewhere))
     told = {row["example_id"]: row for row in made.decisions.collect()}
     kept = {row["example_id"]: row for row in made.rows.collect()}
     assert {name for name, row in told.items() if row["reason"] is None} == kept.keys()
@@ -98,25 +103,42 @@ def test_where_each_example_goes(spark: SparkSession) -> None:
         Reason.EXACT_DUPLICATE: 1,
         Reason.NEAR_DUPLICATE: 1,
         Reason.BENCHMARK_FILING: 1,
-        Reason.LIKE_BENCHMARK_FILING: 1,
+        Reason.LIKE_BENCHMARK_FILING: 2,
         Reason.CLUSTER_OF_OTHER_SPLIT: 1,
         Reason.SHARES_GRAMS_WITH_TRAIN: 1,
     }
-    told_of = {name: told[name]["reason"] for name in ("quarter", "near", "famous", "like-famous", "elsewhere", "half")}
-    assert told_of == {
+    expected = {
         "quarter": Reason.EXACT_DUPLICATE,
         "near": Reason.NEAR_DUPLICATE,
         "famous": Reason.BENCHMARK_FILING,
         "like-famous": Reason.LIKE_BENCHMARK_FILING,
+        "like-old": Reason.LIKE_BENCHMARK_FILING,
         "elsewhere": Reason.CLUSTER_OF_OTHER_SPLIT,
         "half": Reason.SHARES_GRAMS_WITH_TRAIN,
     }
+    assert {name: told[name]["reason"] for name in expected} == expected
     assert [name for name, row in told.items() if row["repeats_report"]] == ["quarter"]
     assert kept["report"]["split"] == "train"
     assert kept["home"]["split"] == kept["tenth"]["split"] == "test_company"
-    found = leakage.measured(made.rows, {listed})
+    found = leakage.measured(made.rows, filings, frame(spark, [*rows, *elsewhere]))
     assert 0 < found.pop("worst_13gram_share") <= MOST_SHARED
     assert set(found.values()) == {0}
+
+
+def test_every_reason_is_known_as_a_duplicate_or_as_something_else() -> None:
+    others = {
+        Reason.VALIDATION_OF_LATEST_YEAR,
+        Reason.BENCHMARK_FILING,
+        Reason.LIKE_BENCHMARK_FILING,
+        Reason.SHARES_GRAMS_WITH_TRAIN,
+    }
+    assert set(snapshot.DUPLICATES) == set(curated.DUPLICATES) == {reason.value for reason in set(Reason) - others}
+
+
+def test_a_snapshot_without_a_row_that_trains_is_refused(spark: SparkSession) -> None:
+    listed = {row["accession_number"] for row in fillers() if row["fiscal_year"] == 2023}
+    with pytest.raises(JobError, match=r"no example is left to train.*'benchmark_filing': \d"):
+        freeze(frame(spark, fillers()), listed, MOST_SHARED)
 
 
 def test_one_year_has_no_later_year_to_test(spark: SparkSession) -> None:
@@ -140,7 +162,8 @@ def test_planted_leaks_are_counted(spark: SparkSession) -> None:
         row("4", "test_company", "c4", UNSEEN, long_text(4)),
         row("5", "test_company_year", "c5", UNSEEN, " ".join(text.split()[:50] + long_text(5).split()[:150])),
     ]
-    measured = leakage.measured(spark.createDataFrame(clean, schemas.SNAPSHOT), {"b"})
+    sources = frame(spark, [example("9", UNSEEN, 2019, long_text(9), accession_number="c")])
+    measured = leakage.measured(spark.createDataFrame(clean, schemas.SNAPSHOT), {"b", "c"}, sources)
     shared, grams = 50 - GRAM_WORDS + 1, 200 - GRAM_WORDS + 1
     assert measured == {
         "clusters_in_two_splits": 0,
@@ -153,18 +176,21 @@ def test_planted_leaks_are_counted(spark: SparkSession) -> None:
         row("6", "test_company", "c1", UNSEEN, text.upper()),
         row("7", "train", "c7", VALIDATES, long_text(7)),
         row("8", "train", "c8", UNSEEN, long_text(8), accession="b"),
+        row("9", "train", "c9", TRAINS[0], long_text(9)),
     ]
-    assert leakage.measured(spark.createDataFrame(leaks, schemas.SNAPSHOT), {"b"}) == {
+    assert leakage.measured(spark.createDataFrame(leaks, schemas.SNAPSHOT), {"b", "c"}, sources) == {
         "clusters_in_two_splits": 1,
         "companies_in_two_splits": 2,
         "worst_13gram_share": 1.0,
-        "benchmark_filings_in_train": 1,
+        "benchmark_filings_in_train": 2,
     }
 
 
 def test_a_template_that_is_not_in_the_payload_is_said(spark: SparkSession) -> None:
     rows = frame(spark, [example("1", TRAINS[0], 2023, long_text(1), template_version="t1-0")])
-    with pytest.raises(Exception, match="no template T1 t1-0 in this payload: materialize the examples"):
+    with pytest.raises(
+        Exception, match="no template T1 t1-0 in this payload: materialize the examples of fiscal year 2023"
+    ):
         rows.select(leakage.body()).collect()
 
 

@@ -165,6 +165,15 @@ def test_column_lineage_names_the_tables_own_columns() -> None:
     assert set(column_lineage.EXAMPLES_DECIDE) <= examples
 
 
+def test_column_lineage_names_all_that_decides_which_rows_there_are() -> None:
+    taken, labelled = ("fiscal_year", "status", "form_type", "risk_factors"), ("summary",)
+    earlier = ("filing_date", "accession_number")
+    assert sorted(column_lineage.RAW_DECIDE) == sorted((*taken, *labelled, *earlier))
+    placed, alike = ("fiscal_year", "cik"), ("prompt", "body_sha256", "task")
+    earlier = ("fiscal_year", "fiscal_quarter", "accession_number", "risk_factor_index", "example_id")
+    assert set(column_lineage.EXAMPLES_DECIDE) == {*placed, *alike, *earlier}
+
+
 def test_the_ui_names_the_tables_own_columns() -> None:
     assert {name for name, _, _ in EXAMPLE_COLUMNS} == set(schemas.EXAMPLES.names)
     assert {name for name, _, _ in SNAPSHOT_COLUMNS} == set(schemas.SNAPSHOT.names)

@@ -162,6 +162,12 @@ def test_cut_at_the_end_of_a_sentence(body: str, most: int, kept: str) -> None:
     assert words(found) + cut_words == words(body)
 
 
+@pytest.mark.parametrize("piece", ["a", ".", '."', "a.'"])
+def test_a_long_unbroken_word_is_no_trap_for_the_cut(piece: str) -> None:
+    kept, _ = cut(f"{SENTENCE} X{piece * 200_000}x {SENTENCE}", 6)
+    assert kept == SENTENCE
+
+
 @given(st.text(alphabet="aB. ;\n\u2022", max_size=200), st.integers(min_value=1, max_value=20))
 def test_cut_keeps_a_beginning_within_the_budget(body: str, most: int) -> None:
     kept, cut_words = cut(body, most)
@@ -179,6 +185,11 @@ def test_mix_is_by_share_and_leaves_small_tasks_whole() -> None:
 def test_mix_never_thins_the_headline() -> None:
     assert mix.rates({"T1": 900, "T2": 10, "T3": 0}) == {"T1": 1.0, "T2": 1.0}
     assert mix.rates({}) == {}
+
+
+def test_a_new_table_or_aligner_makes_other_examples() -> None:
+    assert T2.version.endswith(f"+{categories.TABLE_VERSION}")
+    assert T4.version.endswith(f"+{principal.ALIGNER_VERSION}")
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
