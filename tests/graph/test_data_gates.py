@@ -98,7 +98,7 @@ FAULTS: list[tuple[Callable[[Materialized, DataThresholds], Verdict], dict[str, 
         {
             "source_versions": {"2021": "x", "2022": "y", "2023": "z"},
             "labels_by_year": {
-                **dict.fromkeys(("T2", "T4"), dict.fromkeys(("2021", "2022", "2023"), {"a": 1})),
+                **{task: {year: {"a": 1} for year in ("2021", "2022", "2023")} for task in ("T2", "T4")},
                 "T3": {"2021": {"a": 1}, "2022": {"a": 50, "b": 50}, "2023": {"a": 66, "b": 34}},
             },
         },
