@@ -26,15 +26,20 @@ def row_digest(columns: Sequence[str]) -> Column:
 
 
 def content_root(rows: DataFrame, columns: Sequence[str]) -> str:
-    """Return the Merkle root over the rows (`unitydoor.merkle.merkle_root`).
+    """Return the Merkle root over the rows (`unitydoor.merkle.merkle_root`)."""
+    return root_of(rows, row_digest(columns))
+
+
+def root_of(rows: DataFrame, digest: Column) -> str:
+    """Return the Merkle root over the rows' digests, which are given in hex.
 
     The digests come to the driver in one job, a string of bytes for each batch of rows, and are sorted there: 32 bytes
     a row, no shuffle.
     """
-    digests = rows.select(F.unhex(row_digest(columns)).alias("digest")).mapInArrow(_joined, "digests binary")
+    joined = rows.select(F.unhex(digest).alias("digest")).mapInArrow(_joined, "digests binary")
     return merkle_root(
         blob[start : start + DIGEST_BYTES]
-        for (blob,) in digests.collect()
+        for (blob,) in joined.collect()
         for start in range(0, len(blob), DIGEST_BYTES)
     )
 

@@ -50,6 +50,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     declared = rows.where(F.col("fiscal_year").isin(years))
     made = freeze(declared, filings, most_shared)
     tables.ensure(target)
+    before = manifest.read_before_of_job(tables, parameters)
     commit = _commit(parameters, source, source_version, years)
     written = tables.replace(target.name, near_duplicates.settled(made.rows), where=None, commit=commit)
     measured = {
@@ -70,7 +71,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         "merkle_root": written.digest,
         "sample": _sample(written.rows),
         "samples": measures.samples(written.rows),
-        **manifest.of_job(tables, parameters, source_version, written, measured),
+        **manifest.of_job(tables, parameters, source_version, written, measured, before),
         "credentials": tables.records(),
     }
     return Report(metadata, written.digest)
