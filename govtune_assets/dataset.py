@@ -5,14 +5,14 @@ to who may SELECT them, and never stand in a run's records.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from govtune_assets.delta import read_rows
 from govtune_assets.keys import DATASET_VERSIONS, SNAPSHOT, table_name
 from govtune_assets.settings import Settings
-from unitydoor.merkle import row_digest
+from unitydoor.merkle import merkle_root, row_digest
 
 if TYPE_CHECKING:
     from unitydoor.catalog import Catalog
@@ -24,6 +24,10 @@ CONTENT = ("body_sha256", "prompt", "completion")
 
 class NoSuchVersion(RuntimeError):
     """The training set has no such version, or none yet."""
+
+
+class OtherContent(NoSuchVersion):
+    """What a version's row names holds other rows, or cannot be read: the version is there no more."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,10 @@ def differences(door: "Catalog", settings: Settings, before: Version, after: Ver
     """What became of each example between two versions, those that are the same left out, in order of identity.
 
     Raises:
+        OtherContent: the table no longer holds one of them.
         unitydoor.privileges.Refused: the auditor may not read the snapshot.
     """
-    old, new = (_states(door, settings, version.delta_version) for version in (before, after))
+    old, new = (_states(door, settings, version) for version in (before, after))
     for identity in sorted(old.keys() | new.keys()):
         kind = _kind(old.get(identity), new.get(identity))
         if kind != "same":
@@ -103,13 +108,17 @@ def sample(
 ) -> list[dict[str, Any]]:
     """The first `rows` examples of a task and split by their ids: always the same of a version.
 
+    The whole version is read once to know that it is the one: Delta's number alone says nothing of the content.
+
     Raises:
+        OtherContent: the table no longer holds the version.
         unitydoor.privileges.Refused: the auditor may not read the snapshot.
     """
+    _require_content(version, (row_digest(list(row.values())) for row in _snapshot(door, settings, version)))
     wanted = {"task": [task], "split": [split]}
-    identifiers = _snapshot(door, settings, version.delta_version, columns=["example_id"], where=wanted)
+    identifiers = _snapshot(door, settings, version, columns=["example_id"], where=wanted)
     first = sorted(str(row["example_id"]) for row in identifiers)[:rows]
-    found = _snapshot(door, settings, version.delta_version, where={**wanted, "example_id": first})
+    found = _snapshot(door, settings, version, where={**wanted, "example_id": first})
     return sorted(found, key=lambda row: str(row["example_id"]))
 
 
@@ -123,16 +132,42 @@ def _kind(old: _State | None, new: _State | None) -> str:
     return "same" if old.row == new.row else "restated"
 
 
-def _states(door: "Catalog", settings: Settings, delta_version: int) -> dict[tuple[str, str, int], _State]:
-    """Digests of a snapshot's rows by identity; the texts pass by batch and are not kept."""
+def _states(door: "Catalog", settings: Settings, version: Version) -> dict[tuple[str, str, int], _State]:
+    """Digests of a version's rows by identity; the texts pass by batch and are not kept."""
     found = {}
-    for row in _snapshot(door, settings, delta_version):
-        content = row_digest([row[name] for name in CONTENT])
+    digests = []
+    for row in _snapshot(door, settings, version):
+        content, whole = row_digest([row[name] for name in CONTENT]), row_digest(list(row.values()))
+        digests.append(whole)
         identity = (str(row["task"]), str(row["accession_number"]), int(row["risk_factor_index"]))
-        found[identity] = _State(row["example_id"], row["split"], content, row_digest(list(row.values())))
+        found[identity] = _State(row["example_id"], row["split"], content, whole)
+    _require_content(version, digests)
     return found
 
 
-def _snapshot(door: "Catalog", settings: Settings, delta_version: int, **wanted: Any) -> Iterator[dict[str, Any]]:
-    grant = door.vend_table(table_name(settings, SNAPSHOT), "READ")
-    return read_rows(grant, settings.region, version=delta_version, **wanted)
+def _require_content(version: Version, digests: Iterable[bytes]) -> None:
+    """Refuse rows that are not the version's: a table that was made anew counts its Delta versions from 0 again."""
+    recorded = version.manifest["snapshot"]
+    found = merkle_root(digests)
+    if found != recorded["merkle_root"]:
+        raise OtherContent(
+            f"Delta version {version.delta_version} of {recorded['table']} does not hold version {version.number}: "
+            f"its rows' Merkle root is {found}, the manifest's {recorded['merkle_root']}; the table was made anew"
+        )
+
+
+def _snapshot(door: "Catalog", settings: Settings, version: Version, **wanted: Any) -> Iterator[dict[str, Any]]:
+    """Rows of the snapshot at the Delta version that is named for the version."""
+    from deltalake.exceptions import DeltaError
+
+    name, recorded = table_name(settings, SNAPSHOT), version.manifest["snapshot"]["table"]
+    if recorded != name:
+        raise OtherContent(f"version {version.number} is of the table {recorded}, not of {name}: set GOVTUNE_CATALOG")
+    grant = door.vend_table(name, "READ")
+    try:
+        yield from read_rows(grant, settings.region, version=version.delta_version, **wanted)
+    except DeltaError as error:
+        raise OtherContent(
+            f"version {version.number} is at Delta version {version.delta_version} of {name}, which cannot be read; "
+            f"after VACUUM, or where the table was made anew, it is there no more: {error}"
+        ) from error

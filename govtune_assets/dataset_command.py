@@ -82,8 +82,9 @@ def _details(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"by {name:10}{_listing(measures[f'rows_by_{name}'])}"
     yield f"left out     {_listing(measures['dropped'])}"
     yield f"train labels {'; '.join(f'{task}: {_listing(counts)}' for task, counts in measures['labels'].items())}"
-    since = manifest["changes"]["since"]
-    yield f"changed      {_counts(manifest['changes'])}" + (f" since version {since}" if since else "")
+    since, why_not = manifest["changes"]["since"], manifest["changes"].get("not_compared")
+    compared = f" since version {since}" if since else f"; not compared: {why_not}" if why_not else ""
+    yield f"changed      {_counts(manifest['changes'])}{compared}"
 
 
 def _versions_of(source: Mapping[str, Any]) -> str:
