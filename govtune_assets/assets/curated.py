@@ -21,6 +21,7 @@ from govtune_assets.assets.common import (
     job_report,
     table_metadata,
 )
+from govtune_assets.checks.common import recorded
 from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, RAW_TABLE, SNAPSHOT, table_location, table_name
 from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.resources.emr_serverless import EmrServerlessResource
@@ -124,6 +125,7 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
             "job": "examples",
             **_tables(settings, source=RAW_TABLE, target=EXAMPLES),
             "fiscal_year": int(year),
+            "source_content": recorded(source, "content_root"),
         }
         completed = emr_serverless.run(context, extras)
         report, version = job_report(completed)
