@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 from govtune_assets.delta import read_rows
 from govtune_assets.keys import DATASET_VERSIONS, SNAPSHOT, table_name
 from govtune_assets.settings import Settings
+from spark.columns import CHANGES, RESTATED
 from unitydoor.merkle import merkle_root, row_digest
 
 if TYPE_CHECKING:
     from unitydoor.catalog import Catalog
-
-IDENTITY = ("task", "accession_number", "risk_factor_index")
-CONTENT = ("body_sha256", "prompt", "completion")
-"""Which rows are the same example, and what makes it another one: as in spark/manifest.py."""
 
 
 class NoSuchVersion(RuntimeError):
@@ -41,7 +38,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one example: `kind` is added, removed, edited, moved or restated."""
+    """What became of one example: `kind` is one of `spark.columns.KINDS`, but never `same`."""
 
     kind: str
     task: str
@@ -52,12 +49,10 @@ class Change:
 
 @dataclass(frozen=True)
 class _State:
-    """An example in one version: digests of its content and of its whole row."""
+    """An example in one version: its digests by the kind of change that another one is."""
 
     example_id: str
-    split: str
-    content: bytes
-    row: bytes
+    digests: Mapping[str, bytes]
 
 
 def versions(door: "Catalog", settings: Settings) -> list[Version]:
@@ -125,23 +120,20 @@ def sample(
 def _kind(old: _State | None, new: _State | None) -> str:
     if old is None or new is None:
         return "added" if old is None else "removed"
-    if old.content != new.content:
-        return "edited"
-    if old.split != new.split:
-        return "moved"
-    return "same" if old.row == new.row else "restated"
+    return next((kind for kind, digest in old.digests.items() if digest != new.digests[kind]), "same")
 
 
 def _states(door: "Catalog", settings: Settings, version: Version) -> dict[tuple[str, str, int], _State]:
     """Digests of a version's rows by identity; the texts pass by batch and are not kept."""
     found = {}
-    digests = []
+    rows = []
     for row in _snapshot(door, settings, version):
-        content, whole = row_digest([row[name] for name in CONTENT]), row_digest(list(row.values()))
-        digests.append(whole)
+        digests = {kind: row_digest([row[name] for name in names]) for kind, names in CHANGES.items()}
+        digests[RESTATED] = row_digest(list(row.values()))
+        rows.append(digests[RESTATED])
         identity = (str(row["task"]), str(row["accession_number"]), int(row["risk_factor_index"]))
-        found[identity] = _State(row["example_id"], row["split"], content, whole)
-    _require_content(version, digests)
+        found[identity] = _State(row["example_id"], digests)
+    _require_content(version, rows)
     return found
 
 

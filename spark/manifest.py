@@ -18,49 +18,18 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
-from pyspark.sql.types import IntegerType, StringType, StructField, StructType
 
-from spark import extras
+from spark import columns, extras, schemas
+from spark.columns import CHANGES, EXAMPLE, KINDS, RESTATED
 from spark.digests import root_of, row_digest
 from spark.near_duplicates import settled
 from spark.tables import GovernedTables, TableSpec, Written
 
 FOLDER = "_manifests"
-IDENTITY = ("task", "accession_number", "risk_factor_index")
-"""What makes two rows of two versions the same example: the task, and the risk factor that it was made of."""
-CONTENT = ("body_sha256", "prompt", "completion")
-"""What makes an example another one: the filing's paragraph, or the text made of it."""
-KINDS = ("added", "removed", "edited", "moved", "restated", "same")
-"""What can become of an example. `moved`: the same content in another split. `restated`: another column alone differs,
-such as a version, an address or a cluster."""
-
-
-def _column(name: str, kind: Any, comment: str) -> StructField:
-    return StructField(name, kind, True, {"comment": comment})
-
-
-VERSIONS = StructType(
-    [
-        _column("version", IntegerType(), "Number of the version, from 1"),
-        _column("created_at", StringType(), "When the version was made, ISO 8601, UTC"),
-        _column("merkle_root", StringType(), "Merkle root over the snapshot's rows: what makes the version one"),
-        _column("snapshot_table", StringType(), "Full name of the snapshot's table"),
-        _column("snapshot_delta_version", IntegerType(), "Delta version of the snapshot that holds this content"),
-        _column("rows", IntegerType(), "Examples"),
-        _column("added", IntegerType(), "Examples that the version before lacks"),
-        _column("removed", IntegerType(), "Examples of the version before that are gone"),
-        _column("edited", IntegerType(), "Examples with another body, prompt or completion than in the version before"),
-        _column("code_version", StringType(), "Digest of the code that made the version"),
-        _column("run_id", StringType(), "Dagster run that made the version"),
-        _column("description", StringType(), "What the data is, in words"),
-        _column("manifest_url", StringType(), "Address of the manifest beside the data"),
-        _column("manifest", StringType(), "The whole manifest, a JSON object"),
-    ]
-)
+VERSIONS = schemas.struct(columns.VERSIONS)
+VERSIONS_COMMENT = "One row for each version of the training set: what it holds, what it was made of, what changed."
 GONE = ("[DELTA_", "[FAILED_READ_FILE.FILE_NOT_EXIST]")
 """What Spark says of a Delta version whose log or files were cleaned up; any other fault of reading is a fault."""
-
-VERSIONS_COMMENT = "One row for each version of the training set: what it holds, what it was made of, what changed."
 
 
 @dataclass(frozen=True)
@@ -110,7 +79,7 @@ def read_before(tables: GovernedTables, versions: TableSpec, snapshot: str) -> B
         return Before(row, None, f"version {number} is of the table {row['snapshot_table']}")
     try:
         digests = settled(_digests(tables.read(snapshot, version=there, operation="READ_WRITE")))
-        root = root_of(digests, F.col("row"))
+        root = root_of(digests, F.col(RESTATED))
     except (PySparkException, Py4JJavaError) as error:
         if not any(mark in str(error) for mark in GONE):
             raise
@@ -210,21 +179,16 @@ def changes(before: DataFrame, after: DataFrame) -> dict[str, dict[str, int]]:
     Both are given as digests, as `_digests` makes them.
     """
     sides = [
-        rows.groupBy(*IDENTITY).agg(
-            *(F.sort_array(F.collect_list(name)).alias(f"{name}_{side}") for name in ("content", "placed", "row"))
+        rows.groupBy(*EXAMPLE).agg(
+            *(F.sort_array(F.collect_list(name)).alias(f"{name}_{side}") for name in (*CHANGES, RESTATED))
         )
         for side, rows in (("before", before), ("after", after))
     ]
-    differs = {name: F.col(f"{name}_before") != F.col(f"{name}_after") for name in ("content", "placed", "row")}
-    kind = (
-        F.when(F.col("row_before").isNull(), "added")
-        .when(F.col("row_after").isNull(), "removed")
-        .when(differs["content"], "edited")
-        .when(differs["placed"], "moved")
-        .when(differs["row"], "restated")
-        .otherwise("same")
-    )
-    joined = sides[0].join(sides[1], list(IDENTITY), "full")
+    kind = F.when(F.col(f"{RESTATED}_before").isNull(), "added").when(F.col(f"{RESTATED}_after").isNull(), "removed")
+    for name in (*CHANGES, RESTATED):
+        kind = kind.when(F.col(f"{name}_before") != F.col(f"{name}_after"), name)
+    kind = kind.otherwise("same")
+    joined = sides[0].join(sides[1], list(EXAMPLE), "full")
     counted = joined.groupBy("task", kind.alias("kind")).count().collect()
     found = {row["task"]: dict.fromkeys(KINDS, 0) for row in sorted(counted, key=lambda row: str(row["task"]))}
     for row in counted:
@@ -233,9 +197,9 @@ def changes(before: DataFrame, after: DataFrame) -> dict[str, dict[str, int]]:
 
 
 def _digests(rows: DataFrame) -> DataFrame:
-    """Digests of each row of a snapshot, beside its identity: of its content, of that with its split, of all of it."""
-    digested = {"content": CONTENT, "placed": (*CONTENT, "split"), "row": rows.columns}
-    return rows.select(*IDENTITY, *(row_digest(columns).alias(name) for name, columns in digested.items()))
+    """Digests of each row of a snapshot beside its identity: one for each of CHANGES, and that of the row as stored."""
+    digested = {**CHANGES, RESTATED: rows.columns}
+    return rows.select(*EXAMPLE, *(row_digest(names).alias(name) for name, names in digested.items()))
 
 
 def _changes_since(before: Before | None, written: Written) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from govtune_assets import dataset, dataset_command, dataset_report
 from govtune_assets.dataset import NoSuchVersion, OtherContent
 from govtune_assets.keys import DATASET_VERSIONS, SNAPSHOT, table_name
 from govtune_assets.settings import Settings
+from spark.columns import KINDS
 from unitydoor.catalog import Catalog
 from unitydoor.merkle import merkle_root, row_digest
 
@@ -83,7 +84,7 @@ def root(rows: list[dict[str, Any]]) -> str:
 
 
 def manifest(number: int, delta_version: int) -> dict[str, Any]:
-    counts = dict.fromkeys(dataset_report.CHANGES, 1)
+    counts = dict.fromkeys(KINDS, 1)
     return {
         "version": number,
         "created_at": "2026-01-02T03:04:05+00:00",

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from benchmarks.folder_tables import FolderTables
 from spark import manifest, measures, schemas
+from spark.columns import KINDS
 from spark.manifest import Before, Facts
 from spark.tables import TableSpec, Written
 
@@ -140,7 +141,7 @@ def test_a_new_version_says_what_changed(tables: FolderTables) -> None:
     found = release(tables, *after)
     changed = found["changes"]
     assert (found["version"], changed["since"]) == (2, 1)
-    counts = {kind: changed[kind] for kind in manifest.KINDS}
+    counts = {kind: changed[kind] for kind in KINDS}
     assert counts == {"added": 2, "removed": 2, "edited": 1, "moved": 1, "restated": 1, "same": 1}
     assert changed["by_task"]["T2"]["added"] == 1
     assert [item["version"] for item in tables.stored(VERSIONS, where="true").rows.sort("version").collect()] == [1, 2]

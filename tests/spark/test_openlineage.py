@@ -11,9 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from govtune_assets.assets.curated import EXAMPLE_COLUMNS, SNAPSHOT_COLUMNS, VERSION_COLUMNS
 from govtune_assets.raw_table import COLUMNS as RAW_COLUMNS
-from spark import column_lineage, manifest, schemas
+from spark import column_lineage, columns, manifest, schemas
 from spark.entry import with_events
 from spark.errors import JobError
 from spark.report import Report
@@ -189,7 +188,9 @@ def test_column_lineage_names_the_tables_own_columns() -> None:
     assert set(column_lineage.EXAMPLES_DECIDE) <= examples
 
 
-def test_the_ui_names_the_tables_own_columns() -> None:
-    assert {name for name, _, _ in EXAMPLE_COLUMNS} == set(schemas.EXAMPLES.names)
-    assert {name for name, _, _ in SNAPSHOT_COLUMNS} == set(schemas.SNAPSHOT.names)
-    assert [name for name, _, _ in VERSION_COLUMNS] == manifest.VERSIONS.names
+def test_tables_have_the_columns_that_the_ui_shows() -> None:
+    shown = ((columns.EXAMPLES, schemas.EXAMPLES), (columns.SNAPSHOT, schemas.SNAPSHOT))
+    for described, schema in (*shown, (columns.VERSIONS, manifest.VERSIONS)):
+        assert described == tuple(
+            (field.name, field.dataType.simpleString(), field.metadata["comment"]) for field in schema
+        )
