@@ -234,12 +234,14 @@ class RunJobs:
 
     def examples(self) -> str:
         """Make the examples, a year after the other."""
+        from spark.digests import raw_root
         from spark.jobs import examples
 
         own = {"source_table": RAW, "target_table": EXAMPLES, "target_location": self._tables.location(EXAMPLES)}
         made = 0
         for year in curation_corpus.YEARS:
-            report = examples.run(self._tables, {**RUN_OF, **own, "fiscal_year": year})
+            content = raw_root(self._raw().where(f"fiscal_year = {year}"))
+            report = examples.run(self._tables, {**RUN_OF, **own, "fiscal_year": year, "source_content": content})
             self._roots[str(year)] = report.data_version
             made += sum(report.metadata["rows_by_task"].values())
         return f"{made} examples"

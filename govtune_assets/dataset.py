@@ -5,25 +5,26 @@ to who may SELECT them, and never stand in a run's records.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from govtune_assets.delta import read_rows
 from govtune_assets.keys import DATASET_VERSIONS, SNAPSHOT, table_name
 from govtune_assets.settings import Settings
-from unitydoor.merkle import row_digest
+from spark.columns import CHANGES, RESTATED
+from unitydoor.merkle import merkle_root, row_digest
 
 if TYPE_CHECKING:
     from unitydoor.catalog import Catalog
 
-IDENTITY = ("task", "accession_number", "risk_factor_index")
-CONTENT = ("body_sha256", "prompt", "completion")
-"""Which rows are the same example, and what makes it another one: as in spark/manifest.py."""
-
 
 class NoSuchVersion(RuntimeError):
     """The training set has no such version, or none yet."""
+
+
+class OtherContent(NoSuchVersion):
+    """What a version's row names holds other rows, or cannot be read: the version is there no more."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one example: `kind` is added, removed, edited, moved or restated."""
+    """What became of one example: `kind` is one of `spark.columns.KINDS`, but never `same`."""
 
     kind: str
     task: str
@@ -48,12 +49,10 @@ class Change:
 
 @dataclass(frozen=True)
 class _State:
-    """An example in one version: digests of its content and of its whole row."""
+    """An example in one version: its digests by the kind of change that another one is."""
 
     example_id: str
-    split: str
-    content: bytes
-    row: bytes
+    digests: Mapping[str, bytes]
 
 
 def versions(door: "Catalog", settings: Settings) -> list[Version]:
@@ -89,9 +88,10 @@ def differences(door: "Catalog", settings: Settings, before: Version, after: Ver
     """What became of each example between two versions, those that are the same left out, in order of identity.
 
     Raises:
+        OtherContent: the table no longer holds one of them.
         unitydoor.privileges.Refused: the auditor may not read the snapshot.
     """
-    old, new = (_states(door, settings, version.delta_version) for version in (before, after))
+    old, new = (_states(door, settings, version) for version in (before, after))
     for identity in sorted(old.keys() | new.keys()):
         kind = _kind(old.get(identity), new.get(identity))
         if kind != "same":
@@ -103,36 +103,63 @@ def sample(
 ) -> list[dict[str, Any]]:
     """The first `rows` examples of a task and split by their ids: always the same of a version.
 
+    The whole version is read once to know that it is the one: Delta's number alone says nothing of the content.
+
     Raises:
+        OtherContent: the table no longer holds the version.
         unitydoor.privileges.Refused: the auditor may not read the snapshot.
     """
+    _require_content(version, (row_digest(list(row.values())) for row in _snapshot(door, settings, version)))
     wanted = {"task": [task], "split": [split]}
-    identifiers = _snapshot(door, settings, version.delta_version, columns=["example_id"], where=wanted)
+    identifiers = _snapshot(door, settings, version, columns=["example_id"], where=wanted)
     first = sorted(str(row["example_id"]) for row in identifiers)[:rows]
-    found = _snapshot(door, settings, version.delta_version, where={**wanted, "example_id": first})
+    found = _snapshot(door, settings, version, where={**wanted, "example_id": first})
     return sorted(found, key=lambda row: str(row["example_id"]))
 
 
 def _kind(old: _State | None, new: _State | None) -> str:
     if old is None or new is None:
         return "added" if old is None else "removed"
-    if old.content != new.content:
-        return "edited"
-    if old.split != new.split:
-        return "moved"
-    return "same" if old.row == new.row else "restated"
+    return next((kind for kind, digest in old.digests.items() if digest != new.digests[kind]), "same")
 
 
-def _states(door: "Catalog", settings: Settings, delta_version: int) -> dict[tuple[str, str, int], _State]:
-    """Digests of a snapshot's rows by identity; the texts pass by batch and are not kept."""
+def _states(door: "Catalog", settings: Settings, version: Version) -> dict[tuple[str, str, int], _State]:
+    """Digests of a version's rows by identity; the texts pass by batch and are not kept."""
     found = {}
-    for row in _snapshot(door, settings, delta_version):
-        content = row_digest([row[name] for name in CONTENT])
+    rows = []
+    for row in _snapshot(door, settings, version):
+        digests = {kind: row_digest([row[name] for name in names]) for kind, names in CHANGES.items()}
+        digests[RESTATED] = row_digest(list(row.values()))
+        rows.append(digests[RESTATED])
         identity = (str(row["task"]), str(row["accession_number"]), int(row["risk_factor_index"]))
-        found[identity] = _State(row["example_id"], row["split"], content, row_digest(list(row.values())))
+        found[identity] = _State(row["example_id"], digests)
+    _require_content(version, rows)
     return found
 
 
-def _snapshot(door: "Catalog", settings: Settings, delta_version: int, **wanted: Any) -> Iterator[dict[str, Any]]:
-    grant = door.vend_table(table_name(settings, SNAPSHOT), "READ")
-    return read_rows(grant, settings.region, version=delta_version, **wanted)
+def _require_content(version: Version, digests: Iterable[bytes]) -> None:
+    """Refuse rows that are not the version's: a table that was made anew counts its Delta versions from 0 again."""
+    recorded = version.manifest["snapshot"]
+    found = merkle_root(digests)
+    if found != recorded["merkle_root"]:
+        raise OtherContent(
+            f"Delta version {version.delta_version} of {recorded['table']} does not hold version {version.number}: "
+            f"its rows' Merkle root is {found}, the manifest's {recorded['merkle_root']}; the table was made anew"
+        )
+
+
+def _snapshot(door: "Catalog", settings: Settings, version: Version, **wanted: Any) -> Iterator[dict[str, Any]]:
+    """Rows of the snapshot at the Delta version that is named for the version."""
+    from deltalake.exceptions import DeltaError
+
+    name, recorded = table_name(settings, SNAPSHOT), version.manifest["snapshot"]["table"]
+    if recorded != name:
+        raise OtherContent(f"version {version.number} is of the table {recorded}, not of {name}: set GOVTUNE_CATALOG")
+    grant = door.vend_table(name, "READ")
+    try:
+        yield from read_rows(grant, settings.region, version=version.delta_version, **wanted)
+    except DeltaError as error:
+        raise OtherContent(
+            f"version {version.number} is at Delta version {version.delta_version} of {name}, which cannot be read; "
+            f"after VACUUM, or where the table was made anew, it is there no more: {error}"
+        ) from error

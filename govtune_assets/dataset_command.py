@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from govtune_assets import data_card
 from govtune_assets.dataset import Version, choose, differences, sample, versions
-from govtune_assets.dataset_report import CHANGES
 from govtune_assets.settings import Settings
+from spark.columns import KINDS
 
 if TYPE_CHECKING:
     from unitydoor.catalog import Catalog
@@ -33,7 +33,7 @@ def diff(door: "Catalog", settings: Settings, before: int | None, after: int | N
     by_task = Counter((change.task, change.kind) for change in changes)
     lines = [f"version {old.number} to version {new.number}: {_counts(counts)}"]
     for task in sorted({task for task, _ in by_task}):
-        lines.append(f"  {task}  {_counts({kind: by_task[task, kind] for kind in CHANGES})}")
+        lines.append(f"  {task}  {_counts({kind: by_task[task, kind] for kind in KINDS})}")
     listed = [
         f"  {change.kind:9} {change.task}  {change.accession_number} risk factor {change.risk_factor_index + 1}  "
         f"{change.example_id}"
@@ -82,8 +82,9 @@ def _details(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"by {name:10}{_listing(measures[f'rows_by_{name}'])}"
     yield f"left out     {_listing(measures['dropped'])}"
     yield f"train labels {'; '.join(f'{task}: {_listing(counts)}' for task, counts in measures['labels'].items())}"
-    since = manifest["changes"]["since"]
-    yield f"changed      {_counts(manifest['changes'])}" + (f" since version {since}" if since else "")
+    since, why_not = manifest["changes"]["since"], manifest["changes"].get("not_compared")
+    compared = f" since version {since}" if since else f"; not compared: {why_not}" if why_not else ""
+    yield f"changed      {_counts(manifest['changes'])}{compared}"
 
 
 def _versions_of(source: Mapping[str, Any]) -> str:
@@ -108,7 +109,7 @@ def _listing(counts: Mapping[str, int]) -> str:
 
 
 def _counts(counts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{counts.get(kind, 0):,} {kind}" for kind in CHANGES if kind != "same")
+    return ", ".join(f"{counts.get(kind, 0):,} {kind}" for kind in KINDS if kind != "same")
 
 
 def printable(text: str) -> str:

@@ -12,10 +12,8 @@ import dagster as dg
 
 from govtune_assets import markdown
 from govtune_assets.assets.common import as_dict, as_list, counts_table
+from spark.columns import KINDS
 from train.data import SPLITS
-
-CHANGES = ("added", "removed", "edited", "moved", "restated", "same")
-"""What can become of an example from one version to the next (spark/manifest.py says what each means)."""
 
 
 def year_tables(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,11 +117,13 @@ def samples_table(samples: Sequence[Mapping[str, Any]]) -> str:
 
 def changes_table(changes: Mapping[str, Any]) -> str:
     """What became of the examples since the version before, by task."""
-    since = "Compared with nothing." if changes["since"] is None else f"Compared with version {changes['since']}."
+    since = f"version {changes['since']}" if changes["since"] is not None else "nothing"
+    why_not = changes.get("not_compared")
+    said = f"Compared with {since}" + (f": {markdown.text(why_not)}." if why_not else ".")
     rows: list[list[markdown.Cell]] = [
-        [task, *(int(counts[kind]) for kind in CHANGES)] for task, counts in sorted(as_dict(changes["by_task"]).items())
+        [task, *(int(counts[kind]) for kind in KINDS)] for task, counts in sorted(as_dict(changes["by_task"]).items())
     ]
-    return f"{since}\n\n{markdown.table(['task', *CHANGES], rows)}"
+    return f"{said}\n\n{markdown.table(['task', *KINDS], rows)}"
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 
 from govtune_assets.keys import EXAMPLES, RAW_FILINGS, RAW_TABLE, SNAPSHOT, adapter_key
 
 HISTORY = 200
-"""Newest evaluations of a gate that are searched for the consumed data version."""
+"""Newest evaluations of a gate, those of one fiscal year where it has years, that are searched for a data version."""
 
 DATA_VERSION = "data_version"
 """Metadata name under which each gate's evaluation says which data version it looked at."""
@@ -125,10 +126,13 @@ def _evaluations(
 ) -> Iterable[tuple[str, bool]]:
     """Finished evaluations of a gate, newest first, as (data version, passed)."""
     history = instance.event_log_storage.get_asset_check_execution_history(
-        gate, limit=HISTORY, status={Status.SUCCEEDED, Status.FAILED}
+        gate,
+        limit=HISTORY,
+        status={Status.SUCCEEDED, Status.FAILED},
+        partition_filter=PartitionKeyFilter(key=partition),
     )
     for record in history:
-        if record.partition != partition or record.event is None:
+        if record.event is None:
             continue
         evaluation = record.event.asset_check_evaluation
         if evaluation is not None:

@@ -6,6 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from spark.columns import RAW_CONTENT
+from spark.columns import RISK_FACTOR as FIELDS
+from unitydoor.merkle import encode, merkle_root, row_digest
+
 RISK_FACTOR = pa.struct(
     [
         pa.field("group", pa.string()),
@@ -57,6 +61,22 @@ def arrow_table(records: Iterable[dict[str, Any]]) -> pa.Table:
     """
     rows = sorted(((str(record.get("accession_number")), _row(record)) for record in records), key=lambda row: row[0])
     return pa.Table.from_batches([row for _, row in rows], SCHEMA)
+
+
+def content_root(rows: pa.Table) -> str:
+    """Merkle root over the rows' content, which the job that reads them repeats (`spark.digests.raw_root`)."""
+    return merkle_root(
+        row_digest(_content(row)) for batch in rows.to_batches(max_chunksize=1) for row in batch.to_pylist()
+    )
+
+
+def _content(row: dict[str, Any]) -> list[str | int | None]:
+    factors = row["risk_factors"]
+    values = [row[name] for name in RAW_CONTENT]
+    return [
+        *(value.isoformat() if isinstance(value, date) else value for value in values),
+        None if factors is None else "".join(encode(factor[name]) for factor in factors for name in FIELDS),
+    ]
 
 
 def _row(record: dict[str, Any]) -> pa.RecordBatch:

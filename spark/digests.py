@@ -1,4 +1,7 @@
-"""`unitydoor.merkle`'s row digest as Spark columns, and the Merkle root of a DataFrame."""
+"""`unitydoor.merkle`'s row digest as Spark columns, and the Merkle root of a DataFrame.
+
+A list of structures counts as one text: the encodings of its members' fields, one behind the other.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +12,48 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
+from spark.columns import RAW_CONTENT, RISK_FACTOR
 from unitydoor.merkle import merkle_root
 
 DIGEST_BYTES = 32
 
 
-def encoded(column: str) -> Column:
-    """Return the canonical encoding of a string or integer column (`unitydoor.merkle.encode`)."""
-    text = F.col(column).cast("string")
-    return F.when(F.col(column).isNull(), F.lit("-")).otherwise(F.concat(F.length(text), F.lit(":"), text))
+def encoded(value: Column) -> Column:
+    """Return the canonical encoding of a string, an integer or a date (`unitydoor.merkle.encode`)."""
+    text = value.cast("string")
+    return F.when(value.isNull(), F.lit("-")).otherwise(F.concat(F.length(text), F.lit(":"), text))
 
 
 def row_digest(columns: Sequence[str]) -> Column:
     """Return the SHA-256 in hex of the columns' encodings in the given order (`unitydoor.merkle.row_digest`)."""
-    return F.sha2(F.concat(*map(encoded, columns)), 256)
+    return _sha256(map(F.col, columns))
+
+
+def raw_root(rows: DataFrame) -> str:
+    """Return the Merkle root over the content of rows of `raw.risk_factors`, as the orchestrator records it."""
+    factors = F.transform("risk_factors", lambda factor: F.concat(*(encoded(factor[name]) for name in RISK_FACTOR)))
+    return root_of(rows, _sha256([*map(F.col, RAW_CONTENT), F.array_join(factors, "")]))
+
+
+def _sha256(values: Iterable[Column]) -> Column:
+    return F.sha2(F.concat(*map(encoded, values)), 256)
 
 
 def content_root(rows: DataFrame, columns: Sequence[str]) -> str:
-    """Return the Merkle root over the rows (`unitydoor.merkle.merkle_root`).
+    """Return the Merkle root over the rows (`unitydoor.merkle.merkle_root`)."""
+    return root_of(rows, row_digest(columns))
+
+
+def root_of(rows: DataFrame, digest: Column) -> str:
+    """Return the Merkle root over the rows' digests, which are given in hex.
 
     The digests come to the driver in one job, a string of bytes for each batch of rows, and are sorted there: 32 bytes
     a row, no shuffle.
     """
-    digests = rows.select(F.unhex(row_digest(columns)).alias("digest")).mapInArrow(_joined, "digests binary")
+    joined = rows.select(F.unhex(digest).alias("digest")).mapInArrow(_joined, "digests binary")
     return merkle_root(
         blob[start : start + DIGEST_BYTES]
-        for (blob,) in digests.collect()
+        for (blob,) in joined.collect()
         for start in range(0, len(blob), DIGEST_BYTES)
     )
 

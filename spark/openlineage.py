@@ -8,7 +8,9 @@ by then; the report says that it was not reached.
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import urllib.error
 import urllib.request
 import uuid
@@ -16,7 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from spark import column_lineage, extras
 from spark.errors import JobError
@@ -29,26 +31,47 @@ ENDPOINT = "/api/v1/lineage"
 """Where receivers take events, unless the configured address has a path of its own."""
 TIMEOUT_SECONDS = 10
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SIGNS = re.compile("[!-~]+")
+"""What an HTTP address is written in: ASCII without white space and control characters."""
 
 
 def address(parameters: Mapping[str, Any]) -> str | None:
     """The configured address, checked; None when none is configured.
 
-    Raises JobError on one that is no http(s) or file address, has a user name in it, or would send unencrypted.
+    Raises JobError on one that is no http(s) or file address, has a user name in it, or would send unencrypted. The
+    message does not quote it, since its query may hold a key.
     """
     if not parameters.get("openlineage_url"):
         return None
     url = extras.text(parameters, "openlineage_url")
-    parts = urlsplit(url)
     if url.startswith("file:///"):
         return url
-    plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if (parts.scheme != "https" and not plain) or not parts.hostname or "@" in parts.netloc:
+    parts = _http_parts(url)
+    if parts is None:
         raise JobError(
-            "job parameter 'openlineage_url' must be https://HOST[/PATH], http:// on loopback, or file:///PATH, "
-            "without a user name or password"
+            "job parameter 'openlineage_url' must be https://HOST[:PORT][/PATH], http:// on loopback, or "
+            "file:///PATH, without a user name or password; an http address is ASCII without blanks"
         )
     return url if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}{ENDPOINT}"
+
+
+def _http_parts(url: str) -> SplitResult | None:
+    """The parts of an HTTP address that events may go to; None of any other text."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    safe = (parts.scheme == "https" or plain) and parts.hostname and "@" not in parts.netloc and port != 0
+    return parts if safe and _SIGNS.fullmatch(url) else None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Leaves a redirect as the answer that it is: followed, a POST becomes a GET without the event."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Make no other request."""
 
 
 class Events:
@@ -152,8 +175,8 @@ class Events:
         try:
             self._deliver(json.dumps(event))
             self._sent += 1
-        except (OSError, ValueError) as error:
-            self._fault = f"{kind} did not reach {self._where()}: {type(error).__name__}: {error}"
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            self._fault = f"{kind} did not reach {self._where()}: {_named(error)}"
 
     def _deliver(self, event: str) -> None:
         parts = urlsplit(self._url)
@@ -163,10 +186,19 @@ class Events:
             return
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self._url, event.encode(), headers, method="POST")  # noqa: S310  checked above
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310
+        with urllib.request.build_opener(_NoRedirects).open(request, timeout=TIMEOUT_SECONDS):
             pass
 
     def _where(self) -> str:
         """The address without its query, which may hold a key."""
         parts = urlsplit(self._url)
         return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def _named(error: Exception) -> str:
+    """A fault of delivery without words of the receiver's, and without the address, which some errors quote."""
+    name = type(error).__name__
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return f"{name}: status {error.code}"
+    return f"{name}: {error}" if isinstance(error, OSError) else name

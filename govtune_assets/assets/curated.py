@@ -21,62 +21,14 @@ from govtune_assets.assets.common import (
     job_report,
     table_metadata,
 )
+from govtune_assets.checks.common import recorded
 from govtune_assets.keys import DATASET_VERSIONS, EXAMPLES, RAW_TABLE, SNAPSHOT, table_location, table_name
 from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.resources.emr_serverless import EmrServerlessResource
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
 from govtune_assets.settings import Settings
+from spark import columns
 from spark.column_lineage import EXAMPLES_FROM_RAW, SNAPSHOT_FROM_EXAMPLES
-
-IDENTITY_COLUMNS = [
-    ("example_id", "string", "Digest of the example's content and place: its identity"),
-    ("task", "string", "T1 headline, T2 category, T3 generic or specific, T4 principal or not"),
-    ("prompt", "string", "What the model reads"),
-    ("completion", "string", "What the model is to write"),
-]
-TRACE_COLUMNS = [
-    ("cik", "string", "Central Index Key of the filer, ten digits"),
-    ("accession_number", "string", "EDGAR accession number of the filing"),
-    ("fiscal_year", "int", "Fiscal year of the filing"),
-    ("form_type", "string", "10-K or 10-Q"),
-    ("risk_factor_index", "int", "Place of the risk factor in its filing, from 0"),
-    ("char_start", "int", "Start of the body in raw.risk_factors.risk_factor_text"),
-    ("char_end", "int", "End of the body in raw.risk_factors.risk_factor_text"),
-    ("body_sha256", "string", "SHA-256 of the body as filed, before cleaning"),
-    ("source_url", "string", "Address of the filing's primary document"),
-    ("template_version", "string", "Version of the task's template"),
-    ("cleaner_version", "string", "Version of cleaning and scrubbing"),
-]
-EXAMPLE_COLUMNS = [
-    *IDENTITY_COLUMNS,
-    ("ticker", "string", "Ticker of the filer"),
-    ("fiscal_quarter", "int", "1 to 3 for a 10-Q, null for a 10-K"),
-    ("pii_removed", "int", "Spans that were replaced by placeholders"),
-    ("cut_words", "int", "Words cut off the end of the body, 0 if none"),
-    *TRACE_COLUMNS,
-]
-SNAPSHOT_COLUMNS = [
-    *IDENTITY_COLUMNS,
-    ("split", "string", "train, validation, test_company, test_year or test_company_year"),
-    ("cluster_id", "string", "Cluster of near-duplicates that stays in one split"),
-    *TRACE_COLUMNS,
-]
-VERSION_COLUMNS = [
-    ("version", "int", "Number of the version, from 1"),
-    ("created_at", "string", "When the version was made, ISO 8601, UTC"),
-    ("merkle_root", "string", "Merkle root over the snapshot's rows: what makes the version one"),
-    ("snapshot_table", "string", "Full name of the snapshot's table"),
-    ("snapshot_delta_version", "int", "Delta version of the snapshot that holds this content"),
-    ("rows", "int", "Examples"),
-    ("added", "int", "Examples that the version before lacks"),
-    ("removed", "int", "Examples of the version before that are gone"),
-    ("edited", "int", "Examples with another body, prompt or completion than in the version before"),
-    ("code_version", "string", "Digest of the code that made the version"),
-    ("run_id", "string", "Dagster run that made the version"),
-    ("description", "string", "What the data is, in words"),
-    ("manifest_url", "string", "Address of the manifest beside the data"),
-    ("manifest", "string", "The whole manifest, a JSON object"),
-]
 
 
 def build_curation_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -103,7 +55,7 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
         pool="curated.risk_factor_examples",
         code_version=code_version,
         metadata={
-            **column_schema(EXAMPLE_COLUMNS),
+            **column_schema(columns.EXAMPLES),
             **column_lineage(RAW_TABLE, EXAMPLES_FROM_RAW),
             **code_references("spark/jobs/examples.py", "spark/entry.py"),
             "dagster/table_name": table_name(settings, EXAMPLES),
@@ -126,6 +78,7 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
             **_tables(settings, source=RAW_TABLE, target=EXAMPLES),
             "fiscal_year": int(year),
             "benchmark_filings": list(settings.benchmark_filings),
+            "source_content": recorded(source, "content_root"),
         }
         completed = emr_serverless.run(context, extras)
         report, version = job_report(completed)
@@ -214,7 +167,7 @@ def _snapshot_spec(settings: Settings, code_version: str) -> dg.AssetSpec:
         owners=OWNERS,
         code_version=code_version,
         metadata={
-            **column_schema(SNAPSHOT_COLUMNS),
+            **column_schema(columns.SNAPSHOT),
             **column_lineage(EXAMPLES, SNAPSHOT_FROM_EXAMPLES),
             **code_references("spark/jobs/snapshot.py", "spark/entry.py"),
             "dagster/table_name": table_name(settings, SNAPSHOT),
@@ -236,7 +189,7 @@ def _versions_spec(settings: Settings, code_version: str) -> dg.AssetSpec:
         owners=OWNERS,
         code_version=code_version,
         metadata={
-            **column_schema(VERSION_COLUMNS),
+            **column_schema(columns.VERSIONS),
             **code_references("spark/manifest.py", "spark/jobs/snapshot.py"),
             "dagster/table_name": table_name(settings, DATASET_VERSIONS),
             "dagster/uri": table_location(settings, DATASET_VERSIONS),
@@ -259,7 +212,7 @@ def _version_result(settings: Settings, report: Mapping[str, Any]) -> dg.Materia
             "version": int(manifest["version"]),
             "merkle_root": manifest["snapshot"]["merkle_root"],
             "created_at": manifest["created_at"],
-            **{kind: int(changes[kind]) for kind in dataset_report.CHANGES},
+            **{kind: int(changes[kind]) for kind in columns.KINDS},
             "Changes": dg.MetadataValue.md(dataset_report.changes_table(changes)),
             "Manifest": str(report["manifest_url"]),
             "manifest": dg.MetadataValue.json(manifest),

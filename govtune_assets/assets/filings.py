@@ -29,7 +29,7 @@ from govtune_assets.keys import (
 )
 from govtune_assets.partitions import FISCAL_YEARS
 from govtune_assets.progress import Throttle
-from govtune_assets.raw_table import COLUMNS, arrow_table
+from govtune_assets.raw_table import COLUMNS, arrow_table, content_root
 from govtune_assets.raw_zone import RawZone
 from govtune_assets.resources.edgar import EdgarResource
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
@@ -149,6 +149,7 @@ def _raw_table(settings: Settings) -> dg.AssetsDefinition:
             metadata={
                 **table_metadata(name=name, location=location, rows=len(digests), size_bytes=size),
                 "delta_version": delta_version,
+                "content_root": content_root(rows),
                 "Access": access_table(accesses),
                 "credentials": dg.MetadataValue.json(accesses),
             },

@@ -7,6 +7,7 @@ Each is decided by measures that the Spark job took on the table as read back; t
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import dagster as dg
 
@@ -180,11 +181,15 @@ def lengths_alike(made: Materialized, thresholds: DataThresholds) -> Verdict:
 
 
 def label_mix_steady(made: Materialized, thresholds: DataThresholds) -> Verdict:
-    """Distance of each year's label mix from that of the year before it, for each task with labels."""
+    """Distance of each declared year's label mix from that of the year before it, for each task with labels.
+
+    A year without any label of a task has an empty mix, which is as far from every other as can be.
+    """
     rows: list[Row] = []
-    for task, by_year in sorted(as_dict(recorded(made, "labels_by_year")).items()):
-        for before, year in pairwise(sorted(by_year)):
-            distance = total_variation(by_year[before], by_year[year])
+    years = sorted(as_dict(recorded(made, "source_versions")))
+    for task, by_year in _label_counts(made, "labels_by_year").items():
+        for before, year in pairwise(years):
+            distance = total_variation(by_year.get(before, {}), by_year.get(year, {}))
             rows.append(
                 (f"{task}: {before} to {year}", distance, thresholds.label_drift, distance <= thresholds.label_drift)
             )
@@ -208,8 +213,8 @@ def total_variation(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     return sum(abs(one.get(name, 0) / totals[0] - other.get(name, 0) / totals[1]) for name in names) / 2
 
 
-def _label_counts(made: Materialized, name: str) -> dict[str, dict[str, int]]:
-    """Label counts by task; a task of labels without any row counts as one without labels."""
+def _label_counts(made: Materialized, name: str) -> dict[str, dict[str, Any]]:
+    """What was counted of labels, by task; a task of labels without any row counts as one without labels."""
     found = as_dict(recorded(made, name))
     labelled = [task for task, kind in TASK_KINDS.items() if kind == "classification"]
     return {task: as_dict(found.get(task)) for task in sorted({*labelled, *found})}

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 from spark import examples, extras, labels, leakage, mix, schemas
+from spark.digests import raw_root
 from spark.errors import JobError
 from spark.near_duplicates import settled
 from spark.pii import scrub
@@ -28,7 +29,8 @@ HEADINGS = 50
 def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     """Make the examples of the year that the parameters name.
 
-    Raises JobError when the source holds no filing of that year, Refused when the catalog does not let us.
+    Raises JobError when the source holds no filing of that year or others than were declared, Refused when the catalog
+    does not let us.
     """
     year = extras.year(parameters.get("fiscal_year"), "fiscal_year")
     source, target = extras.text(parameters, "source_table"), _target(parameters)
@@ -38,6 +40,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     read, companies = _read(filings)
     if not read:
         raise JobError(f"{source} holds no filing of fiscal year {year}: materialize that year of it first")
+    _require_declared(filings, extras.text(parameters, "source_content"), f"fiscal year {year} of {source}")
     # The rows that were read are kept: no later action has to read the source again, under a credential that has ended.
     refined = settled(examples.refined(examples.candidates(examples.spread(filings))))
     (by_reason,) = counts(refined.fillna("", "reason"), "reason")
@@ -74,6 +77,16 @@ def _target(parameters: Mapping[str, Any]) -> TableSpec:
         comment=schemas.EXAMPLES_COMMENT,
         partition_by=("fiscal_year",),
     )
+
+
+def _require_declared(filings: DataFrame, declared: str, what: str) -> None:
+    """Compare the filings' content with that on which the gates of their year have passed."""
+    found = raw_root(filings)
+    if found != declared:
+        raise JobError(
+            f"the table changed under the examples: {what} has the content {found}, its gates passed {declared}; "
+            "materialize that year of it again, then the examples"
+        )
 
 
 def _commit(parameters: Mapping[str, Any], source: str, source_version: int) -> str:

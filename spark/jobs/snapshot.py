@@ -51,6 +51,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     of_benchmarks = rows.where(~F.col("fiscal_year").isin(years) & F.col("accession_number").isin(*filings))
     made = freeze(declared, filings, most_shared, elsewhere=of_benchmarks)
     tables.ensure(target)
+    before = manifest.read_before_of_job(tables, parameters)
     commit = _commit(parameters, source, source_version, years)
     written = tables.replace(target.name, near_duplicates.settled(made.rows), where=None, commit=commit)
     measured = {
@@ -71,7 +72,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         "merkle_root": written.digest,
         "sample": _sample(written.rows),
         "samples": measures.samples(written.rows),
-        **manifest.of_job(tables, parameters, source_version, written, measured),
+        **manifest.of_job(tables, parameters, source_version, written, measured, before),
         "credentials": tables.records(),
     }
     return Report(metadata, written.digest)

@@ -53,7 +53,11 @@ GOOD: dict[str, Any] = {
         "edges": [50, 100],
         "by_split": {"train": [10, 80, 10], "validation": [1, 8, 1], "test_year": [3, 6, 1]},
     },
-    "labels_by_year": {"T2": {"2022": {"legal": 50, "other": 50}, "2023": {"legal": 60, "other": 40}}},
+    "labels_by_year": {
+        "T2": {"2023": {"legal": 50, "other": 50}, "2024": {"legal": 60, "other": 40}},
+        "T3": {"2023": {"generic": 10, "specific": 90}, "2024": {"generic": 12, "specific": 88}},
+        "T4": {"2023": {"principal": 50, "other": 50}, "2024": {"principal": 45, "other": 55}},
+    },
 }
 
 FAULTS: list[tuple[Callable[[Materialized, DataThresholds], Verdict], dict[str, Any], str]] = [
@@ -81,8 +85,24 @@ FAULTS: list[tuple[Callable[[Materialized, DataThresholds], Verdict], dict[str, 
     (curated.lengths_alike, {"lengths": {"by_split": {"test_year": [7, 3]}}}, "test_year"),
     (
         curated.label_mix_steady,
-        {"labels_by_year": {"T3": {"2021": {"a": 1}, "2022": {"a": 50, "b": 50}, "2023": {"a": 66, "b": 34}}}},
-        "T3: 2021 to 2022, T3: 2022 to 2023",
+        {"labels_by_year": {**GOOD["labels_by_year"], "T4": {"2023": {"principal": 50, "other": 50}}}},
+        "1 label mixes drifted: T4: 2023 to 2024.",
+    ),
+    (
+        curated.label_mix_steady,
+        {"labels_by_year": {task: GOOD["labels_by_year"][task] for task in ("T2", "T3")}},
+        "1 label mixes drifted: T4: 2023 to 2024.",
+    ),
+    (
+        curated.label_mix_steady,
+        {
+            "source_versions": {"2021": "x", "2022": "y", "2023": "z"},
+            "labels_by_year": {
+                **{task: {year: {"a": 1} for year in ("2021", "2022", "2023")} for task in ("T2", "T4")},
+                "T3": {"2021": {"a": 1}, "2022": {"a": 50, "b": 50}, "2023": {"a": 66, "b": 34}},
+            },
+        },
+        "2 label mixes drifted: T3: 2021 to 2022, T3: 2022 to 2023.",
     ),
 ]
 

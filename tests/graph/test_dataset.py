@@ -10,10 +10,12 @@ import pytest
 from deltalake import write_deltalake
 
 from govtune_assets import dataset, dataset_command, dataset_report
-from govtune_assets.dataset import NoSuchVersion
+from govtune_assets.dataset import NoSuchVersion, OtherContent
 from govtune_assets.keys import DATASET_VERSIONS, SNAPSHOT, table_name
 from govtune_assets.settings import Settings
+from spark.columns import KINDS
 from unitydoor.catalog import Catalog
+from unitydoor.merkle import merkle_root, row_digest
 
 SETTINGS = Settings()
 SCHEMA = pa.schema(
@@ -77,13 +79,21 @@ FIRST = [row(index) for index in range(5)]
 SECOND = [row(0), row(1, completion="Other"), row(2, split="validation"), row(3, template_version="t1-2"), row(7)]
 
 
+def root(rows: list[dict[str, Any]]) -> str:
+    return merkle_root(row_digest(list(values.values())) for values in rows)
+
+
 def manifest(number: int, delta_version: int) -> dict[str, Any]:
-    counts = dict.fromkeys(dataset_report.CHANGES, 1)
+    counts = dict.fromkeys(KINDS, 1)
     return {
         "version": number,
         "created_at": "2026-01-02T03:04:05+00:00",
         "description": "Examples of a test.",
-        "snapshot": {"table": table_name(SETTINGS, SNAPSHOT), "delta_version": delta_version, "merkle_root": "f" * 64},
+        "snapshot": {
+            "table": table_name(SETTINGS, SNAPSHOT),
+            "delta_version": delta_version,
+            "merkle_root": root(FIRST if number == 1 else SECOND),
+        },
         "sources": [
             {"table": "govtune.raw.risk_factors", "delta_versions": {"2023": 4}},
             {"table": "govtune.curated.risk_factor_examples", "delta_version": 2, "data_versions": {"2023": "abc"}},
@@ -175,11 +185,32 @@ def test_a_version_that_is_not_there_is_named(door: Catalog, tmp_path: Path) -> 
         dataset_command.show(cast(Catalog, FolderDoor(tmp_path)), SETTINGS, None)
 
 
+def test_a_table_made_anew_is_not_shown_as_the_version(door: Catalog, tmp_path: Path) -> None:
+    """Its Delta versions count from 0 again: the same number is another content, or is not there."""
+    anew = cast(Catalog, FolderDoor(tmp_path))
+    write_deltalake(tmp_path / table_name(SETTINGS, SNAPSHOT), pa.Table.from_pylist([row(9)], SCHEMA))
+    one, two = dataset.versions(door, SETTINGS)
+    wanted = {"task": "T1", "split": "train", "rows": 2}
+    with pytest.raises(OtherContent, match=r"Delta version 0 of govtune\.\S+ does not hold version 1: .* made anew"):
+        dataset.sample(anew, SETTINGS, one, **wanted)
+    with pytest.raises(OtherContent, match="does not hold version 1"):
+        list(dataset.differences(anew, SETTINGS, one, one))
+    with pytest.raises(OtherContent, match=r"version 2 is at Delta version 1 of \S+, which cannot be read"):
+        dataset.sample(anew, SETTINGS, two, **wanted)
+
+
+def test_a_version_of_another_table_is_said(door: Catalog) -> None:
+    one = dataset.versions(door, SETTINGS)[0]
+    elsewhere = Settings(catalog="other")
+    with pytest.raises(OtherContent, match=r"version 1 is of the table govtune\.\S+, not of other\."):
+        dataset.sample(door, elsewhere, one, task="T1", split="train", rows=2)
+
+
 def test_the_card_holds_what_the_manifest_says(door: Catalog) -> None:
     card = dataset_command.card(door, SETTINGS, 2)
     assert card.startswith("# Data card: `govtune.curated.training_snapshot`, version 2\n")
     for line in (
-        "| Merkle root | " + "f" * 64 + " |",
+        f"| Merkle root | {root(SECOND)} |",
         "| near\\_duplicate | 3 |",
         "| T2 | Legal \\| &lt;b&gt; | 1 |",
         "| training examples of T1 | 5 | at least 1,000 |",
@@ -213,6 +244,11 @@ def test_what_the_ui_shows_holds_no_text() -> None:
     assert shown["Lengths"].startswith("![Words of the prompts](<data:image/svg+xml,")
     assert "| T1 | 5 | 5 |" in shown["Rows by task and split"]
     assert shown["Changes"].startswith("Compared with version 1.")
+
+
+def test_why_nothing_was_compared_is_shown() -> None:
+    changes = {"since": None, "not_compared": "version 1 is of the table a.b.c", "by_task": {}}
+    assert "Compared with nothing: version 1 is of the table a.b.c." in dataset_report.changes_table(changes)
 
 
 def test_the_chart_is_short_enough_to_be_shown_in_place() -> None:

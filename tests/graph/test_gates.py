@@ -59,6 +59,15 @@ def test_another_years_pass_does_not_count(instance: dg.DagsterInstance) -> None
     assert "has no record" in closed(instance, "v1", "2023")
 
 
+def test_many_evaluations_of_another_year_close_no_gate(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "HISTORY", 1)
+    materialize(instance, "2023", "v1", passed=True)
+    materialize(instance, "2024", "v2", passed=True)
+    require(instance, "A stage", [Consumed((GATE,), "v1", "2023")])
+
+
 def test_a_failure_is_a_refusal(instance: dg.DagsterInstance) -> None:
     materialize(instance, "2023", "v1", passed=False)
     assert "fiscal year 2023: failed" in closed(instance, "v1")

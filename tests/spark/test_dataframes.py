@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
@@ -17,9 +18,10 @@ from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from raw_rows import RAW_SCHEMA, Rows, corpus, factor, filing, paragraph
 
 from benchmarks.folder_tables import FolderTables
+from govtune_assets import raw_table
 from spark import schemas
 from spark.cleaning import Reason
-from spark.digests import content_root, row_digest
+from spark.digests import content_root, raw_root, row_digest
 from spark.errors import JobError
 from spark.examples import IDENTITY
 from spark.jobs import examples, snapshot
@@ -41,10 +43,11 @@ def write_raw(tables: FolderTables, rows: Rows) -> None:
     frame.write.format("delta").mode("overwrite").partitionBy("fiscal_year").save(tables.location(RAW))
 
 
-def make_examples(tables: FolderTables, year: int, **changed: Any) -> Report:
-    """Run the job `examples`."""
+def make_examples(tables: FolderTables, year: int, content: str | None = None, **changed: Any) -> Report:
+    """Run the job `examples` on the raw rows as they are, or as their content was."""
     own = {"source_table": RAW, "target_table": EXAMPLES, "target_location": tables.location(EXAMPLES)}
-    return examples.run(tables, {**COMMON, **own, "fiscal_year": year, **changed})
+    there = content or raw_root(stored(tables, RAW).where(f"fiscal_year = {year}"))
+    return examples.run(tables, {**COMMON, **own, "fiscal_year": year, "source_content": there, **changed})
 
 
 def make_snapshot(tables: FolderTables, versions: dict[str, str], **changed: Any) -> Report:
@@ -212,6 +215,28 @@ def test_one_year_leaves_the_other_alone(made: Made, copied: FolderTables) -> No
 def test_a_year_without_filings_is_said(copied: FolderTables) -> None:
     with pytest.raises(JobError, match=r"raw\.risk_factors holds no filing of fiscal year 2031"):
         make_examples(copied, 2031)
+
+
+def test_the_job_and_the_orchestrator_find_one_root_of_raw_rows(spark: SparkSession) -> None:
+    odd = factor("\u00e9\U0001f600 3:x", None)
+    rows = [
+        filing(1, 2023, [odd, factor("")], fiscal_quarter=2, summary="-"),
+        filing(2, 2023, []),
+        filing(3, 2023, [], risk_factors=None, risk_factor_text=None),
+    ]
+    frame = spark.createDataFrame(rows, RAW_SCHEMA)
+    assert raw_root(frame) == raw_table.content_root(pa.Table.from_pylist(rows, raw_table.SCHEMA))
+    one = pa.Table.from_pylist(rows[:1], raw_table.SCHEMA)
+    for change in ({"retrieved_at": None}, {"risk_factors": [odd]}, {"period_end": dt.date(2023, 9, 29)}):
+        changed = raw_table.content_root(pa.Table.from_pylist([rows[0] | change], raw_table.SCHEMA))
+        assert (changed == raw_table.content_root(one)) == ("retrieved_at" in change)
+
+
+def test_raw_rows_that_changed_since_their_gates_are_refused(made: Made, copied: FolderTables) -> None:
+    passed = raw_root(stored(copied, RAW).where("fiscal_year = 2024"))
+    write_raw(copied, [row for row in corpus() if row["cik"] != "0000000003"])
+    with pytest.raises(JobError, match=r"changed under the examples: fiscal year 2024 of raw\.risk_factors has"):
+        make_examples(copied, 2024, passed)
 
 
 def test_snapshot_of_two_years(made: Made, copied: FolderTables) -> None:

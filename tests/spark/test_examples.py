@@ -9,6 +9,7 @@ from raw_rows import RAW_SCHEMA, Rows, factor, filing, paragraph
 
 from benchmarks.folder_tables import FolderTables
 from spark import mix
+from spark.digests import raw_root
 from spark.examples import as_examples, asked, candidates, refined, thinned, without_duplicates
 from spark.jobs import examples
 from spark.templates import BODY_WORDS, TEMPLATES
@@ -62,6 +63,7 @@ def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[FolderTa
             "target_table": EXAMPLES,
             "target_location": tables.location(EXAMPLES),
             "fiscal_year": 2023,
+            "source_content": raw_root(frame),
         },
     )
     return tables, dict(report.metadata)

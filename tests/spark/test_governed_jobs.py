@@ -25,7 +25,7 @@ from pyspark.sql import SparkSession
 from raw_rows import corpus
 
 from govtune_assets import spark_package
-from govtune_assets.raw_table import arrow_table
+from govtune_assets.raw_table import arrow_table, content_root
 from spark import schemas, split
 from spark.credentials import hadoop_options
 from unitydoor.catalog import Catalog
@@ -80,6 +80,9 @@ class Lake:
             "run_id": "run-1",
             "code_version": "code-1",
         }
+        if job == "examples":
+            year = [as_record(row) for row in corpus() if row["fiscal_year"] == parameters["fiscal_year"]]
+            extras["source_content"] = content_root(arrow_table(year))
         return self.emr.run({**extras, **parameters}, submit=submit)
 
     def delta(self, name: str) -> DeltaTable:

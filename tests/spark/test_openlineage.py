@@ -11,9 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from govtune_assets.assets.curated import EXAMPLE_COLUMNS, SNAPSHOT_COLUMNS, VERSION_COLUMNS
 from govtune_assets.raw_table import COLUMNS as RAW_COLUMNS
-from spark import column_lineage, manifest, schemas
+from spark import column_lineage, columns, manifest, schemas
 from spark.entry import with_events
 from spark.errors import JobError
 from spark.report import Report
@@ -47,12 +46,21 @@ class Receiver(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Keeps what is posted; refuses under /closed."""
+    """Keeps what is posted. Refuses under /closed, sends elsewhere under /moved, speaks no HTTP under /other."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         cast(Receiver, self.server).got.append((self.path, json.loads(body)))
-        self.send_response(503 if self.path.startswith("/closed") else 201)
+        if self.path.startswith("/other"):
+            self.wfile.write(b"SSH-2.0-canary\r\n")
+            return
+        self.send_response({"/closed": 503, "/moved": 302}.get(self.path.split("?")[0], 201))
+        self.send_header("Location", "/api/v1/lineage")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        cast(Receiver, self.server).got.append((self.path, {}))
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -132,10 +140,19 @@ def test_a_failed_job_sends_fail_and_still_fails(receiver: Receiver) -> None:
     assert event["run"]["facets"]["errorMessage"]["message"] == "too few companies"
 
 
-def test_a_receiver_that_takes_nothing_is_reported_and_fails_no_job(receiver: Receiver) -> None:
-    said = run(f"{receiver.url}/closed?key=canary").metadata["openlineage"]
-    assert said.startswith(f"COMPLETE did not reach {receiver.url}/closed: HTTPError")
-    assert "canary" not in said
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [("/closed", "HTTPError: status 503"), ("/moved", "HTTPError: status 302"), ("/other", "BadStatusLine")],
+)
+def test_a_receiver_that_takes_nothing_is_reported_and_fails_no_job(receiver: Receiver, path: str, fault: str) -> None:
+    said = run(f"{receiver.url}{path}?key=canary").metadata["openlineage"]
+    assert said == f"COMPLETE did not reach {receiver.url}{path}: {fault}"
+    assert [event["eventType"] for _, event in receiver.got] == ["START", "COMPLETE"]
+
+
+def test_a_fault_of_the_receiver_does_not_hide_why_the_job_failed(receiver: Receiver) -> None:
+    with pytest.raises(JobError, match="too few companies"):
+        with_events(fail, TABLES, {**PARAMETERS, "openlineage_url": f"{receiver.url}/other"})
 
 
 @pytest.mark.parametrize(
@@ -146,6 +163,12 @@ def test_a_receiver_that_takes_nothing_is_reported_and_fails_no_job(receiver: Re
         "ftp://lineage.example",
         "file:events",
         "https://",
+        "https://lineage.example:abc/?key=secret",
+        "https://lineage.example:99999",
+        "https://lineage.example/a path?key=secret",
+        "https://lineage.example/a\x00path?key=secret",
+        "https://[::1?key=secret",
+        "https://lineage.example\u2100secret",
     ],
 )
 def test_an_address_that_is_unsafe_is_refused_before_the_job(url: str) -> None:
@@ -174,7 +197,9 @@ def test_column_lineage_names_all_that_decides_which_rows_there_are() -> None:
     assert set(column_lineage.EXAMPLES_DECIDE) == {*placed, *alike, *earlier}
 
 
-def test_the_ui_names_the_tables_own_columns() -> None:
-    assert {name for name, _, _ in EXAMPLE_COLUMNS} == set(schemas.EXAMPLES.names)
-    assert {name for name, _, _ in SNAPSHOT_COLUMNS} == set(schemas.SNAPSHOT.names)
-    assert [name for name, _, _ in VERSION_COLUMNS] == manifest.VERSIONS.names
+def test_tables_have_the_columns_that_the_ui_shows() -> None:
+    shown = ((columns.EXAMPLES, schemas.EXAMPLES), (columns.SNAPSHOT, schemas.SNAPSHOT))
+    for described, schema in (*shown, (columns.VERSIONS, manifest.VERSIONS)):
+        assert described == tuple(
+            (field.name, field.dataType.simpleString(), field.metadata["comment"]) for field in schema
+        )
