@@ -27,6 +27,9 @@ from train.model import PRECISIONS
 from train.processes import Processes, is_sharded
 
 _COMPLETE = "complete.json"
+# SageMaker puts these marks beside the files that it uploads, and removes them (FILE_LOCK_SUFFIX and FILE_SAFE_SUFFIX
+# in checkpointing.py of aws/sagemaker-xgboost-container).
+_UPLOAD_MARKS = (".sagemaker-uploading", ".sagemaker-uploaded")
 _CPU_TOKENS = 2048  # tokens that go through a model on a CPU at once: about 3 GB of activations in SmolLM2-135M
 _FSDP = {"fsdp_version": 2, "reshard_after_forward": True, "state_dict_type": "FULL_STATE_DICT"}
 
@@ -103,9 +106,14 @@ def latest_checkpoint(folder: Path) -> Path | None:
             record = json.loads((path / _COMPLETE).read_text())
         except (OSError, ValueError):
             continue
-        if record == {"digest": folder_digest(path, without=[_COMPLETE])}:
+        if record == _record(path):
             return path
     return None
+
+
+def _record(checkpoint: Path) -> dict[str, str]:
+    """What `complete.json` says of a checkpoint."""
+    return {"digest": folder_digest(checkpoint, without=[_COMPLETE], without_suffixes=_UPLOAD_MARKS)}
 
 
 class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
@@ -263,7 +271,7 @@ class _Report(TrainerCallback):  # type: ignore[misc]
         folder = self._checkpoints / f"checkpoint-{state.global_step}"
         self._processes.wait()  # each process writes a part of its own: the states of its random numbers
         if state.is_world_process_zero:
-            (folder / _COMPLETE).write_text(json.dumps({"digest": folder_digest(folder)}))
+            (folder / _COMPLETE).write_text(json.dumps(_record(folder)))
 
 
 _NUMBERS = {

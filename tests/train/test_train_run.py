@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -129,16 +131,30 @@ def test_two_runs_give_the_same_adapter_bytes(run_training: RunTraining, tmp_pat
     assert metrics(tmp_path / "one")["losses"] == metrics(tmp_path / "two")["losses"]
 
 
-class _TerminateAt(logging.Handler):
-    """Sends SIGTERM to this process when the job logs a line that starts with a text."""
+class _AtLine(logging.Handler):
+    """Does something when the job logs a line that starts with a text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, action: Callable[[], None]) -> None:
         super().__init__()
-        self._text = text
+        self._text, self._action = text, action
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith(self._text):
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._action()
+
+
+@contextmanager
+def at_line(text: str, action: Callable[[], None]) -> Iterator[None]:
+    handler = _AtLine(text, action)
+    logging.getLogger("train").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("train").removeHandler(handler)
+
+
+def _terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
@@ -147,12 +163,8 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert run_training(whole) == 0
 
-    terminate = _TerminateAt("step 7/")
-    logging.getLogger("train").addHandler(terminate)
-    try:
+    with at_line("step 7/", _terminate):
         assert run_training(stopped) == 143
-    finally:
-        logging.getLogger("train").removeHandler(terminate)
     assert "stopped by SIGTERM after step" in job_log.text
     assert not (stopped / "model" / "adapter").exists()
     assert not (stopped / "output" / "failure").exists()
@@ -173,6 +185,30 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
     assert run_training(stopped) == 0
     assert metrics(stopped)["resumed_from"] == metrics(stopped)["steps"] == 14
     assert folder_digest(stopped / "model" / "adapter") == folder_digest(whole / "model" / "adapter")
+
+
+def test_marks_of_the_upload_do_not_count_in_a_checkpoint(
+    run_training: RunTraining, tmp_path: Path, job_log: pytest.LogCaptureFixture
+) -> None:
+    """SageMaker puts a mark beside each file that it uploads, and takes it away again, while the training goes on."""
+    marks: list[Path] = []
+
+    def upload() -> None:
+        (identity,) = (tmp_path / "checkpoints").iterdir()
+        for suffix in ("uploading", "uploaded"):
+            marks.append(identity / "checkpoint-2" / f"optimizer.pt.sagemaker-{suffix}")
+            marks[-1].parent.mkdir(exist_ok=True)
+            # Its bytes cannot be read, as those of a mark that is gone when its turn comes.
+            marks[-1].symlink_to("/proc/self/mem")
+
+    short = {"max_steps": 2}
+    with at_line("step 2/2 train_loss", upload):
+        assert run_training(tmp_path, optimization=short) == 0
+    for mark in marks:
+        mark.unlink()
+    (marks[0].parent / "trainer_state.json.sagemaker-uploaded").touch()
+    assert run_training(tmp_path, optimization=short) == 0
+    assert metrics(tmp_path)["resumed_from"] == 2
 
 
 def test_checkpoints_of_another_training_are_not_resumed(run_training: RunTraining, tmp_path: Path) -> None:
