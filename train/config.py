@@ -316,6 +316,24 @@ class TrainingConfiguration(_Section):
         """All fields, defaults too, as JSON values; `parse` takes them back."""
         return self.model_dump(mode="json")
 
+    def as_decisive(self) -> dict[str, Any]:
+        """What decides the steps of a training, as JSON values, in the fields' order, which is that of data.shares too.
+
+        Configurations that have the same here go on from each other's checkpoints: of the weights the precision (their
+        digest is not known here), of the machine the processes and threads. Limits, names, spot and evaluation may
+        differ.
+        """
+        values = self.as_parameters()
+        return {
+            "precision": self.base_model.precision,
+            "threads": self.compute.threads,
+            "strategy": self.distribution.strategy,
+            "processes": [self.compute.instance_count, self.processes],
+            "data": {name: value for name, value in values["data"].items() if name != "max_test_rows"},
+            "lora": values["lora"],
+            "optimization": values["optimization"],
+        }
+
     def as_hyperparameters(self) -> dict[str, str]:
         """The fields that are set as hyperparameters of a training job: `section.field`, each value as JSON.
 

@@ -374,11 +374,17 @@ class _Client:
         return str(found.experiment_id)
 
     def _describe(self, started: Started) -> None:
-        """Parameters, tags, dataset and configuration: the same again for a run that goes on."""
+        """Parameters, tags, dataset and configuration; again for a run that goes on.
+
+        A server refuses another value of a parameter that it has. What a training may change on the way, such as its
+        limit of time, stands anew in the file of the configuration only.
+        """
         from mlflow.entities import DatasetInput, InputTag, Param
 
-        flat = flattened(started.configuration)
-        for some in _parts([Param(key, value[:LONGEST_VALUE]) for key, value in flat.items()], BATCH_PARAMETERS):
+        assert self._run is not None  # noqa: S101 - the run is open
+        has, flat = self._run.data.params, flattened(started.configuration)
+        new = [Param(key, value[:LONGEST_VALUE]) for key, value in flat.items() if key not in has]
+        for some in _parts(new, BATCH_PARAMETERS):
             self._store.log_batch(self.run_id, metrics=[], params=some, tags=[])
         self._tag(started.tags)
         dataset = DatasetInput(_dataset(started.dataset), [InputTag("mlflow.data.context", "training")])

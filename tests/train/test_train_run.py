@@ -211,10 +211,27 @@ def test_marks_of_the_upload_do_not_count_in_a_checkpoint(
     assert metrics(tmp_path)["resumed_from"] == 2
 
 
+def test_a_training_goes_on_where_what_changed_does_not_train(run_training: RunTraining, tmp_path: Path) -> None:
+    short = {"max_steps": 2}
+    assert run_training(tmp_path, optimization=short) == 0
+    changed = {
+        "description": "The same with a higher limit.",
+        "compute": {"max_runtime_seconds": 9000, "volume_gib": 60, "instance_type": "ml.c7i.2xlarge"},
+        "data": {"max_test_rows": 3},
+        "evaluation": {"batch_size": 2, "metrics": ["rouge"]},
+    }
+    assert run_training(tmp_path, optimization=short, **changed) == 0
+    assert metrics(tmp_path)["resumed_from"] == 2
+
+
 def test_checkpoints_of_another_training_are_not_resumed(run_training: RunTraining, tmp_path: Path) -> None:
     assert run_training(tmp_path / "out", optimization={"max_steps": 5}) == 0
-    assert run_training(tmp_path / "out", optimization={"max_steps": 5, "learning_rate": 0.002}) == 0
-    assert metrics(tmp_path / "out")["resumed_from"] == 0
+    for other in (
+        {"optimization": {"max_steps": 5, "learning_rate": 0.002}},
+        {"optimization": {"max_steps": 5}, "data": {"max_train_rows": 35}},
+    ):
+        assert run_training(tmp_path / "out", **other) == 0
+        assert metrics(tmp_path / "out")["resumed_from"] == 0
 
 
 @pytest.mark.parametrize("quantized", [False, True], ids=["bf16", "fp8"])
