@@ -213,7 +213,9 @@ class OptimizationSection(_Section):
 
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = Field(description="Peak learning rate.")
     epochs: Annotated[float, Field(gt=0, le=100)] = Field(default=1.0, description="Passes over the training rows.")
-    max_steps: int | None = Field(default=None, ge=1, description="Stop after so many optimizer steps.")
+    max_steps: int | None = Field(
+        default=None, ge=1, description="Stop after so many optimizer steps, where epochs come to more."
+    )
     batch_size: int = Field(default=1, ge=1, le=1024, description="Examples on one device at once.")
     gradient_accumulation: int = Field(default=1, ge=1, le=1024, description="Batches per optimizer step.")
     schedule: Literal["cosine", "linear", "constant"] = Field(

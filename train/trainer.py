@@ -303,8 +303,7 @@ def _trainer(
     sharded = configuration.distribution.strategy == "fsdp"
     arguments = SFTConfig(
         output_dir=str(checkpoints),
-        num_train_epochs=1,  # `order` holds all epochs
-        max_steps=optimization.max_steps or -1,
+        num_train_epochs=1,  # `order` holds all epochs, as far as max_steps; of itself the trainer would repeat them
         train_sampling_strategy="sequential",
         per_device_train_batch_size=optimization.batch_size,
         gradient_accumulation_steps=optimization.gradient_accumulation,
@@ -358,6 +357,14 @@ def _trainer(
 
 def _rows(configuration: TrainingConfiguration, lengths: Sequence[int], processes: Processes) -> list[tuple[int, ...]]:
     """Which examples make each row of a batch, for the whole training: one, or with packing as many as fit."""
+    optimization = configuration.optimization
+    step = optimization.batch_size * optimization.gradient_accumulation * processes.count
+    most = None if optimization.max_steps is None else optimization.max_steps * step
+    return _order(configuration, lengths, processes)[:most]
+
+
+def _order(configuration: TrainingConfiguration, lengths: Sequence[int], processes: Processes) -> list[tuple[int, ...]]:
+    """The same without regard to max_steps."""
     optimization, data = configuration.optimization, configuration.data
     if data.packing:
         return packed_order(lengths, capacity=data.max_length, epochs=optimization.epochs, seed=optimization.seed)

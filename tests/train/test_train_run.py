@@ -211,6 +211,16 @@ def test_marks_of_the_upload_do_not_count_in_a_checkpoint(
     assert metrics(tmp_path)["resumed_from"] == 2
 
 
+def test_max_steps_ends_a_training_early_and_never_late(run_training: RunTraining, tmp_path: Path) -> None:
+    for name, steps, sections in (
+        ("fewer", 1, {"optimization": {"epochs": 1.0, "max_steps": 1, "gradient_accumulation": 2}}),
+        ("more", 5, {"optimization": {"epochs": 1.0, "max_steps": 9, "gradient_accumulation": 2}}),
+        ("packed", 1, {"optimization": {"epochs": 0.5, "max_steps": 9}, "data": {"packing": True}}),
+    ):
+        assert run_training(tmp_path / name, **sections) == 0
+        assert metrics(tmp_path / name)["steps"] == steps, name
+
+
 def test_a_training_goes_on_where_what_changed_does_not_train(run_training: RunTraining, tmp_path: Path) -> None:
     short = {"max_steps": 2}
     assert run_training(tmp_path, optimization=short) == 0
