@@ -115,7 +115,7 @@ class DistributionSection(_Section):
 
     strategy: Literal["none", "ddp", "fsdp"] = Field(
         default="none",
-        description="none: one process. ddp: each process has the whole model and a part of each batch. fsdp: each "
+        description="none: one process, on one GPU at most. ddp: each process has the whole model and a part of each batch. fsdp: each "
         "process has a part of the weights as well, for models that one accelerator cannot hold.",
     )
     devices: int | None = Field(
@@ -360,6 +360,11 @@ def _require_processes(configuration: TrainingConfiguration, found: Accelerator 
             raise ValueError(
                 f"distribution.strategy is none, which is one process: it takes neither compute.instance_count = "
                 f"{compute.instance_count} nor distribution.devices = {distribution.devices}; set ddp or fsdp"
+            )
+        if found is not None and found.count > 1:  # transformers would spread a batch by torch's DataParallel
+            raise ValueError(
+                f"distribution.strategy is none, which is one process on one GPU: {compute.instance_type} has "
+                f"{found.count}; set ddp or fsdp, or take an instance type with one"
             )
         return
     if found is None and distribution.devices is None:

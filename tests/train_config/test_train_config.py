@@ -123,6 +123,10 @@ LARGE = {"parameters_billions": 70.6}
         ({"compute": {"instance_type": "ml.trn1.2xlarge"}}, "instance type ml.trn1.2xlarge is not known"),
         ({"compute": {"instance_type": "ml.p4d.48xlarge"}}, "instance type ml.p4d.48xlarge is not known"),
         ({"distribution": {"devices": 2}}, "distribution.strategy is none, which is one process"),
+        (
+            {"compute": {"instance_type": "ml.g5.12xlarge"}},
+            "distribution.strategy is none, which is one process on one GPU: ml.g5.12xlarge has 4; set ddp or fsdp",
+        ),
         ({"compute": {"instance_count": 2}}, "distribution.strategy is none, which is one process"),
         ({"distribution": {"strategy": "ddp"}}, "ml.c7i.2xlarge has no GPU: say distribution.devices"),
         ({"distribution": {"strategy": "ddp", "devices": 1}}, "takes several processes"),
@@ -131,7 +135,10 @@ LARGE = {"parameters_billions": 70.6}
             {"compute": EIGHT, "distribution": {"strategy": "ddp", "devices": 9}},
             "distribution.devices is 9, ml.p4de.24xlarge has 8 GPUs",
         ),
-        ({"compute": EIGHT, "base_model": LARGE}, "70.6 billion parameters in bf16 are 132 GiB, over 1 part"),
+        (
+            {"compute": {"instance_type": "ml.p5.4xlarge"}, "base_model": LARGE},
+            "70.6 billion parameters in bf16 are 132 GiB, over 1 part",
+        ),
         (
             {"compute": EIGHT, "base_model": LARGE, "distribution": {"strategy": "ddp"}},
             "spread them with distribution.strategy fsdp",
