@@ -26,6 +26,9 @@ CONFIGS = Path(__file__).parent / "configs"
 FREE_TEXT = "T1"
 """The task whose completion is a text. The others' is one of a few labels."""
 
+HYPERPARAMETER_CHARACTERS = 2500
+"""So long may the value of one be in CreateTrainingJob."""
+
 SLUG = r"^[a-z0-9](?:[a-z0-9.-]{0,46}[a-z0-9])?$"
 
 Task = Literal["T1", "T2", "T3", "T4"]
@@ -38,7 +41,7 @@ class ConfigurationError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class BaseModelSection(_Section):
@@ -115,8 +118,8 @@ class DistributionSection(_Section):
 
     strategy: Literal["none", "ddp", "fsdp"] = Field(
         default="none",
-        description="none: one process, on one GPU at most. ddp: each process has the whole model and a part of each batch. fsdp: each "
-        "process has a part of the weights as well, for models that one accelerator cannot hold.",
+        description="none: one process, on one GPU at most. ddp: each process has the whole model and a part of each "
+        "batch. fsdp: each process has a part of the weights as well, for models that one accelerator cannot hold.",
     )
     devices: int | None = Field(
         default=None,
@@ -221,7 +224,9 @@ class OptimizationSection(_Section):
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="cosine", description="Learning rate after the warm-up."
     )
-    warmup_fraction: Fraction = Field(default=0.1, description="Share of the steps with a rising learning rate.")
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.1, description="Share of the steps with a rising learning rate."
+    )
     weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="AdamW weight decay.")
     max_gradient_norm: Annotated[float, Field(gt=0)] = Field(default=1.0, description="Gradients are clipped to it.")
     gradient_checkpointing: bool = Field(
@@ -307,6 +312,16 @@ class TrainingConfiguration(_Section):
         return self.distribution.devices or (found.count if found else 1)
 
     @model_validator(mode="after")
+    def _request_can_hold_it(self) -> TrainingConfiguration:
+        for name, text in self.as_hyperparameters().items():
+            if len(text) > HYPERPARAMETER_CHARACTERS:
+                raise ValueError(
+                    f"{name} has {len(text)} characters as a hyperparameter, at most {HYPERPARAMETER_CHARACTERS} are "
+                    "taken: shorten it; a character that is not ASCII counts six or twelve times"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _compute_can_do_it(self) -> TrainingConfiguration:
         found = accelerator(self.compute.instance_type)
         _require_processes(self, found)
@@ -339,7 +354,7 @@ class TrainingConfiguration(_Section):
     def as_hyperparameters(self) -> dict[str, str]:
         """The fields that are set as hyperparameters of a training job: `section.field`, each value as JSON.
 
-        CreateTrainingJob takes at most 100, each of up to 2,500 characters. `from_hyperparameters` takes them back.
+        CreateTrainingJob takes at most 100. `from_hyperparameters` takes them back.
         """
         flat: dict[str, Any] = {}
         for name, value in self.as_parameters().items():
@@ -449,14 +464,30 @@ def from_hyperparameters(values: Mapping[str, str], *, source: str) -> TrainingC
     return parse(nested, source=source)
 
 
+class _UniqueKeys(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML's safe loader, which would silently take the last value of a key that is given twice."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        # Here and not where the mapping is made: there, the keys that it overrides in a merged one stand in it too.
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    problem = f"found the key {key.value!r} twice"
+                    raise yaml.MarkedYAMLError("in a mapping", node.start_mark, problem, key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
+
+
 def load(path: Path) -> TrainingConfiguration:
     """Read a YAML file. Its name without the suffix must be the configuration's name.
 
     Raises:
-        ConfigurationError: the file cannot be read, is not a mapping, or holds a refused value.
+        ConfigurationError: the file cannot be read, is not a mapping, names a key twice, or holds a refused value.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a safe one
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):

@@ -66,6 +66,9 @@ def test_every_field_is_documented() -> None:
         ("optimization.learning_rate", "2e-3", "optimization.learning_rate: Input should be a valid number"),
         ("optimization.learning_rate", float("nan"), "optimization.learning_rate"),
         ("optimization.epochs", float("inf"), "optimization.epochs"),
+        ("optimization.warmup_fraction", 1.0, "optimization.warmup_fraction: Input should be less than 1"),
+        ("optimization.max_gradient_norm", float("inf"), "optimization.max_gradient_norm: Input should be a finite"),
+        ("base_model.parameters_billions", float("inf"), "base_model.parameters_billions: Input should be a finite"),
         ("optimization.seed", True, "optimization.seed: Input should be a valid integer"),
         ("base_model.precision", "fp16", "base_model.precision: Input should be 'bf16', 'fp32' or 'fp8'"),
         ("base_model.token_secret", "hf_abc def", "base_model.token_secret: String should match pattern"),
@@ -86,6 +89,8 @@ def test_every_field_is_documented() -> None:
         ("registered_model", "Model-1", "registered_model: String should match pattern"),
         ("name", "Smol LM", "name: String should match pattern"),
         ("description", "", "description: String should have at least 1 character"),
+        ("description", "\u00e9" * 1000, "description has 6002 characters as a hyperparameter, at most 2500 are taken"),
+        ("base_model.license", "x" * 2500, "base_model.license has 2502 characters as a hyperparameter"),
     ],
 )
 def test_an_unknown_or_impossible_value_is_refused_by_its_name(path: str, value: object, message: str) -> None:
@@ -219,6 +224,9 @@ def test_every_problem_of_a_file_is_named_at_once(tmp_path: Path) -> None:
         ("a: [\n", "while parsing"),
         ("a: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
         ("\x00", "special characters are not allowed"),
+        ("a: {b: 1, c: 2, 'b': 3}", "found the key 'b' twice .*, line 1, column 17"),
+        ("a: 1\nb: 2\na: 3\n", "found the key 'a' twice"),
+        ("? [a]\n: 1\n", "found unhashable key"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -226,6 +234,15 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, m
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=message):
         load(path)
+
+
+def test_a_section_that_is_merged_into_another_may_be_overridden(tmp_path: Path) -> None:
+    values = shipped()
+    path = tmp_path / "smollm2-135m.yaml"
+    own = yaml.safe_dump({name: value for name, value in values.items() if name != "lora"})
+    lora = "lora:\n  <<: {rank: 4, alpha: 8, targets: [q_proj]}\n  rank: 6\n"
+    path.write_text(own + lora)
+    assert (load(path).lora.rank, load(path).lora.alpha) == (6, 8)
 
 
 def test_the_file_is_named_after_the_configuration(tmp_path: Path) -> None:
