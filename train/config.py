@@ -145,7 +145,8 @@ class DataSection(_Section):
         default=None,
         description="Share of each task in the training and validation examples that are used; the shares add up to "
         "1. Rows of a task are taken in the order of a hash of seed and id, until its share of the rows is reached; "
-        "the number of rows is the largest at which every task has enough for its share, at most max_train_rows. "
+        "the number of rows is the largest at which every task has enough for its share, at most max_train_rows, and "
+        "each task's part is rounded down. "
         "None takes the rows as the snapshot mixes them.",
     )
     max_length: int = Field(
@@ -188,6 +189,12 @@ class DataSection(_Section):
             )
         if not math.isclose(sum(self.shares.values()), 1, abs_tol=1e-6):
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}, not to 1")
+        task, least = min(self.shares.items(), key=lambda item: item[1])
+        for name, most in (("max_train_rows", self.max_train_rows), ("max_validation_rows", self.max_validation_rows)):
+            if most is not None and most * least < 1 - 1e-6:
+                raise ValueError(
+                    f"{name} is {most}, which leaves no row for {task}, whose share is {least:g}: raise it"
+                )
         return self
 
 

@@ -84,6 +84,11 @@ def test_every_field_is_documented() -> None:
         ("data.tasks", ["T1", "T2", "T2"], "tasks names a task twice: T1, T2, T2"),
         ("data.shares", {"T1": 0.5, "T2": 0.5}, "shares are of T1, T2, tasks are T1: name the same"),
         ("data.shares", {"T1": 0.5}, "shares add up to 0.5, not to 1"),
+        (
+            "data",
+            {"max_length": 64, "tasks": ["T1", "T2"], "shares": {"T1": 0.75, "T2": 0.25}, "max_validation_rows": 3},
+            "data: Value error, max_validation_rows is 3, which leaves no row for T2, whose share is 0.25",
+        ),
         ("data.shares", {"T1": 0}, "data.shares.T1: Input should be greater than 0"),
         ("distribution.strategy", "tensor", "distribution.strategy: Input should be 'none', 'ddp' or 'fsdp'"),
         ("registered_model", "Model-1", "registered_model: String should match pattern"),
