@@ -22,12 +22,15 @@ from safetensors.torch import load_file, save_file
 from tiny import RunTraining, make_rows, tiny_configuration
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from train.config import BaseModelSection
+from train import stages
+from train.config import BaseModelSection, parse
 from train.data import encode, parse_row
 from train.files import folder_digest
 from train.inference import completion_loss
+from train.job import Interrupted, InterruptionGuard, JobFolders
 from train.metrics import METRIC_DEFINITIONS
 from train.model import load_base
+from train.processes import Processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,6 +188,35 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
     assert run_training(stopped) == 0
     assert metrics(stopped)["resumed_from"] == metrics(stopped)["steps"] == 14
     assert folder_digest(stopped / "model" / "adapter") == folder_digest(whole / "model" / "adapter")
+
+
+def test_sigterm_during_a_validation_does_not_wait_for_its_end(
+    run_training: RunTraining, tmp_path: Path, job_log: pytest.LogCaptureFixture
+) -> None:
+    short = {"max_steps": 5, "evaluation_steps": 3, "checkpoint_steps": 50}
+    with at_line("step 3/", _terminate):  # this line comes right before the validation
+        assert run_training(tmp_path, optimization=short) == 143
+    assert "after step 3; a checkpoint is saved" in job_log.messages[-1]
+    assert [path.name for path in tmp_path.glob("checkpoints/*/checkpoint-*")] == ["checkpoint-3"]
+    assert not any(text.startswith("step 3/5 validation_loss") for text in job_log.messages)
+
+    assert run_training(tmp_path, optimization=short) == 0
+    assert metrics(tmp_path)["resumed_from"] == 3
+    (state,) = tmp_path.glob("checkpoints/*/checkpoint-5/trainer_state.json")
+    history = json.loads(state.read_text())["log_history"]
+    assert [logs["step"] for logs in history if "eval_loss" in logs] == [0, 3]
+    assert [logs["step"] for logs in history if "loss" in logs] == [1, 2, 3, 4, 5]
+
+
+def test_sigterm_during_the_first_validation_leaves_no_checkpoint(tiny_llama: Path, tmp_path: Path) -> None:
+    configuration = parse(tiny_configuration(), source="test")
+    rows = [parse_row(row, source="test") for row in make_rows(60)]
+    prepared = stages.prepare(configuration, rows, tiny_llama, Processes())
+    folders, guard = JobFolders.of({}, base=tmp_path), InterruptionGuard()
+    guard.requested = True  # as the signal sets it once the training has begun
+    with pytest.raises(Interrupted):
+        stages.fit(prepared, folders, guard, lambda step, values: None, Processes())
+    assert not list(tmp_path.glob("checkpoints/*/checkpoint-*"))
 
 
 def test_marks_of_the_upload_do_not_count_in_a_checkpoint(
