@@ -26,6 +26,9 @@ CONFIGS = Path(__file__).parent / "configs"
 FREE_TEXT = "T1"
 """The task whose completion is a text. The others' is one of a few labels."""
 
+HYPERPARAMETER_CHARACTERS = 2500
+"""So long may the value of one be in CreateTrainingJob."""
+
 SLUG = r"^[a-z0-9](?:[a-z0-9.-]{0,46}[a-z0-9])?$"
 
 Task = Literal["T1", "T2", "T3", "T4"]
@@ -38,7 +41,7 @@ class ConfigurationError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class BaseModelSection(_Section):
@@ -115,8 +118,8 @@ class DistributionSection(_Section):
 
     strategy: Literal["none", "ddp", "fsdp"] = Field(
         default="none",
-        description="none: one process. ddp: each process has the whole model and a part of each batch. fsdp: each "
-        "process has a part of the weights as well, for models that one accelerator cannot hold.",
+        description="none: one process, on one GPU at most. ddp: each process has the whole model and a part of each "
+        "batch. fsdp: each process has a part of the weights as well, for models that one accelerator cannot hold.",
     )
     devices: int | None = Field(
         default=None,
@@ -142,7 +145,8 @@ class DataSection(_Section):
         default=None,
         description="Share of each task in the training and validation examples that are used; the shares add up to "
         "1. Rows of a task are taken in the order of a hash of seed and id, until its share of the rows is reached; "
-        "the number of rows is the largest at which every task has enough for its share, at most max_train_rows. "
+        "the number of rows is the largest at which every task has enough for its share, at most max_train_rows, and "
+        "each task's part is rounded down. "
         "None takes the rows as the snapshot mixes them.",
     )
     max_length: int = Field(
@@ -185,6 +189,12 @@ class DataSection(_Section):
             )
         if not math.isclose(sum(self.shares.values()), 1, abs_tol=1e-6):
             raise ValueError(f"shares add up to {sum(self.shares.values()):g}, not to 1")
+        task, least = min(self.shares.items(), key=lambda item: item[1])
+        for name, most in (("max_train_rows", self.max_train_rows), ("max_validation_rows", self.max_validation_rows)):
+            if most is not None and most * least < 1 - 1e-6:
+                raise ValueError(
+                    f"{name} is {most}, which leaves no row for {task}, whose share is {least:g}: raise it"
+                )
         return self
 
 
@@ -213,13 +223,17 @@ class OptimizationSection(_Section):
 
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = Field(description="Peak learning rate.")
     epochs: Annotated[float, Field(gt=0, le=100)] = Field(default=1.0, description="Passes over the training rows.")
-    max_steps: int | None = Field(default=None, ge=1, description="Stop after so many optimizer steps.")
+    max_steps: int | None = Field(
+        default=None, ge=1, description="Stop after so many optimizer steps, where epochs come to more."
+    )
     batch_size: int = Field(default=1, ge=1, le=1024, description="Examples on one device at once.")
     gradient_accumulation: int = Field(default=1, ge=1, le=1024, description="Batches per optimizer step.")
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="cosine", description="Learning rate after the warm-up."
     )
-    warmup_fraction: Fraction = Field(default=0.1, description="Share of the steps with a rising learning rate.")
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.1, description="Share of the steps with a rising learning rate."
+    )
     weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="AdamW weight decay.")
     max_gradient_norm: Annotated[float, Field(gt=0)] = Field(default=1.0, description="Gradients are clipped to it.")
     gradient_checkpointing: bool = Field(
@@ -305,6 +319,16 @@ class TrainingConfiguration(_Section):
         return self.distribution.devices or (found.count if found else 1)
 
     @model_validator(mode="after")
+    def _request_can_hold_it(self) -> TrainingConfiguration:
+        for name, text in self.as_hyperparameters().items():
+            if len(text) > HYPERPARAMETER_CHARACTERS:
+                raise ValueError(
+                    f"{name} has {len(text)} characters as a hyperparameter, at most {HYPERPARAMETER_CHARACTERS} are "
+                    "taken: shorten it; a character that is not ASCII counts six or twelve times"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _compute_can_do_it(self) -> TrainingConfiguration:
         found = accelerator(self.compute.instance_type)
         _require_processes(self, found)
@@ -316,10 +340,28 @@ class TrainingConfiguration(_Section):
         """All fields, defaults too, as JSON values; `parse` takes them back."""
         return self.model_dump(mode="json")
 
+    def as_decisive(self) -> dict[str, Any]:
+        """What decides the steps of a training, as JSON values, in the fields' order, which is that of data.shares too.
+
+        Configurations that have the same here go on from each other's checkpoints: of the weights the precision (their
+        digest is not known here), of the machine the processes and threads. Limits, names, spot and evaluation may
+        differ.
+        """
+        values = self.as_parameters()
+        return {
+            "precision": self.base_model.precision,
+            "threads": self.compute.threads,
+            "strategy": self.distribution.strategy,
+            "processes": [self.compute.instance_count, self.processes],
+            "data": {name: value for name, value in values["data"].items() if name != "max_test_rows"},
+            "lora": values["lora"],
+            "optimization": values["optimization"],
+        }
+
     def as_hyperparameters(self) -> dict[str, str]:
         """The fields that are set as hyperparameters of a training job: `section.field`, each value as JSON.
 
-        CreateTrainingJob takes at most 100, each of up to 2,500 characters. `from_hyperparameters` takes them back.
+        CreateTrainingJob takes at most 100. `from_hyperparameters` takes them back.
         """
         flat: dict[str, Any] = {}
         for name, value in self.as_parameters().items():
@@ -340,6 +382,11 @@ def _require_processes(configuration: TrainingConfiguration, found: Accelerator 
             raise ValueError(
                 f"distribution.strategy is none, which is one process: it takes neither compute.instance_count = "
                 f"{compute.instance_count} nor distribution.devices = {distribution.devices}; set ddp or fsdp"
+            )
+        if found is not None and found.count > 1:  # transformers would spread a batch by torch's DataParallel
+            raise ValueError(
+                f"distribution.strategy is none, which is one process on one GPU: {compute.instance_type} has "
+                f"{found.count}; set ddp or fsdp, or take an instance type with one"
             )
         return
     if found is None and distribution.devices is None:
@@ -424,14 +471,30 @@ def from_hyperparameters(values: Mapping[str, str], *, source: str) -> TrainingC
     return parse(nested, source=source)
 
 
+class _UniqueKeys(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML's safe loader, which would silently take the last value of a key that is given twice."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        # Here and not where the mapping is made: there, the keys that it overrides in a merged one stand in it too.
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    problem = f"found the key {key.value!r} twice"
+                    raise yaml.MarkedYAMLError("in a mapping", node.start_mark, problem, key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
+
+
 def load(path: Path) -> TrainingConfiguration:
     """Read a YAML file. Its name without the suffix must be the configuration's name.
 
     Raises:
-        ConfigurationError: the file cannot be read, is not a mapping, or holds a refused value.
+        ConfigurationError: the file cannot be read, is not a mapping, names a key twice, or holds a refused value.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a safe one
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):

@@ -20,8 +20,8 @@ class Curve:
     def points(self) -> list[dict[str, float]]:
         """At most MAXIMUM_POINTS points in the order of their steps, evenly thinned out.
 
-        The first and the last stay, and so does each with a validation loss or the largest gradient norm, as far as
-        there is room: they are what a gate looks at.
+        The first and the last stay, and so do those of the largest gradient norm and of the least validation loss, and
+        as far as there is room each with a validation loss: they are what a gate looks at.
         """
         steps = sorted(self._points)
         if len(steps) > MAXIMUM_POINTS:
@@ -32,6 +32,8 @@ class Curve:
         worst = max(steps, key=lambda step: self._points[step].get("gradient_norm", 0.0))
         wanted = {steps[0], steps[-1], worst}
         validated = [step for step in steps if "validation_loss" in self._points[step]]
+        if validated:
+            wanted.add(min(validated, key=lambda step: self._points[step]["validation_loss"]))
         wanted.update(_evenly(validated, MAXIMUM_POINTS // 2))
         others = [step for step in steps if step not in wanted]
         return sorted(wanted | set(_evenly(others, MAXIMUM_POINTS - len(wanted))))

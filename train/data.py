@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -246,7 +247,8 @@ def _mixed(
     total = total if limit is None else min(total, limit)
     chosen: list[Example] = []
     for task, share in shares.items():
-        chosen += by_task[task].examples[: max(1, round(total * share))]
+        # Rounded down, or they were more than `limit`; floating point may put a whole number a little too low.
+        chosen += by_task[task].examples[: max(1, math.floor(total * share + 1e-6))]
     return Selection(
         tuple(chosen),
         sum(selection.considered for selection in by_task.values()),

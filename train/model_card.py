@@ -151,11 +151,17 @@ def _training(configuration: Mapping[str, Any], metrics: Mapping[str, Any]) -> s
     measured = ("steps", "train_seconds", "train_cpu_seconds", "tokens_per_second", "trainable_parameters")
     settings = {**configuration["optimization"], "max_length": configuration["data"]["max_length"]}
     return (
-        f"The validation loss fell from {metrics['loss_before']:.3f} to {metrics['loss_after']:.3f} nats a token.\n\n"
+        f"The validation loss {_course(metrics['loss_before'], metrics['loss_after'])} nats a token.\n\n"
         + _table(("measured", "value"), ((key, _number(metrics[key])) for key in measured if key in metrics))
         + "\n\n"
         + _table(("setting", "value"), settings.items())
     )
+
+
+def _course(before: float, after: float) -> str:
+    if f"{before:.3f}" == f"{after:.3f}":
+        return f"stayed at {after:.3f}"
+    return f"{'fell' if after < before else 'rose'} from {before:.3f} to {after:.3f}"
 
 
 def _evaluation(figures: Sequence[Figure]) -> str:

@@ -35,14 +35,16 @@ LogStep = Callable[[int, Mapping[str, float]], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """The base model with a fresh adapter on it, and the examples of each split. `content` is the digest of those.
-    `labels` are the completions that each task of labels allows."""
+    """The base model with a fresh adapter on it, and the examples of each split. `content` is the digest of those,
+    `trained_on` that of the ones that train and validate. `labels` are the completions that each task of labels allows.
+    """
 
     configuration: TrainingConfiguration
     base: BaseModel
     model: Any
     splits: Mapping[Split, Selection]
     content: str
+    trained_on: str
     labels: Mapping[str, Sequence[str]]
 
     @property
@@ -52,8 +54,11 @@ class Prepared:
 
     @property
     def identity(self) -> str:
-        """Names the checkpoints: those of another configuration, data or model are never resumed."""
-        text = json.dumps([self.configuration.as_parameters(), self.content, self.base.digest], sort_keys=True)
+        """Names the checkpoints: those of other settings, rows or weights that decide the training are never resumed.
+
+        What does not decide it may change on the way, such as a limit of time that was too low.
+        """
+        text = json.dumps([self.configuration.as_decisive(), self.trained_on, self.base.digest])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -89,8 +94,15 @@ def prepare(configuration: TrainingConfiguration, rows: Sequence[Row], folder: P
     model = attach_adapter(base, configuration.lora)
     splits = choose(rows, base.tokenizer, configuration)
     _require_headlines(splits[TEST_SPLITS[0]])
-    content = rows_digest(example.row for selection in splits.values() for example in selection.examples)
-    prepared = Prepared(configuration, base, model, splits, content, labels_of(rows))
+    prepared = Prepared(
+        configuration,
+        base,
+        model,
+        splits,
+        content=_digest_of(splits, SPLITS),
+        trained_on=_digest_of(splits, ("train", "validation")),
+        labels=labels_of(rows),
+    )
     LOG.info(
         "base model %s (%s), adapter of %d parameters", configuration.base_model.name, base.family, prepared.trainable
     )
@@ -203,6 +215,10 @@ def choose(rows: Sequence[Row], tokenizer: Any, configuration: TrainingConfigura
         JobError: a split that is needed has none, or too many of its rows are too long.
     """
     return {split: _select(rows, split, tokenizer, configuration) for split in SPLITS}
+
+
+def _digest_of(splits: Mapping[Split, Selection], some: Sequence[Split]) -> str:
+    return rows_digest(example.row for split in some for example in splits[split].examples)
 
 
 def _select(rows: Sequence[Row], split: Split, tokenizer: Any, configuration: TrainingConfiguration) -> Selection:

@@ -16,6 +16,7 @@ import json
 import logging
 import math
 import os
+import re
 import threading
 import time
 import urllib.parse
@@ -51,6 +52,7 @@ BATCH_METRICS = 1000  # MLflow takes so many in a request
 BATCH_PARAMETERS = 100
 LONGEST_VALUE = 500  # characters of a parameter; Databricks takes no more of some
 LONGEST_DIGEST = 36  # characters of a dataset's digest in MLflow
+STORE_SECONDS = 20.0  # for a file at a signed address
 FLUSH_SECONDS = 2.0
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
@@ -70,6 +72,7 @@ _CLIENT_SETTINGS = {
 _KIND = ("mlflow.experimentKind", "custom_model_development")  # else its pages guess, and ask
 _RETRIED_STATUS = frozenset({401, 408, 429})
 _CLIENT_ERRORS = range(400, 500)
+_QUERY = re.compile(r"\?[^\s'\"]+")
 
 Token = Callable[[], str]
 
@@ -374,11 +377,17 @@ class _Client:
         return str(found.experiment_id)
 
     def _describe(self, started: Started) -> None:
-        """Parameters, tags, dataset and configuration: the same again for a run that goes on."""
+        """Parameters, tags, dataset and configuration; again for a run that goes on.
+
+        A server refuses another value of a parameter that it has. What a training may change on the way, such as its
+        limit of time, stands anew in the file of the configuration only.
+        """
         from mlflow.entities import DatasetInput, InputTag, Param
 
-        flat = flattened(started.configuration)
-        for some in _parts([Param(key, value[:LONGEST_VALUE]) for key, value in flat.items()], BATCH_PARAMETERS):
+        assert self._run is not None  # noqa: S101 - the run is open
+        has, flat = self._run.data.params, flattened(started.configuration)
+        new = [Param(key, value[:LONGEST_VALUE]) for key, value in flat.items() if key not in has]
+        for some in _parts(new, BATCH_PARAMETERS):
             self._store.log_batch(self.run_id, metrics=[], params=some, tags=[])
         self._tag(started.tags)
         dataset = DatasetInput(_dataset(started.dataset), [InputTag("mlflow.data.context", "training")])
@@ -405,7 +414,9 @@ class _Client:
         answer = http_request(self._credentials(), path, "POST", json={"run_id": self.run_id, "path": [name]})
         (given,) = verify_rest_response(answer, path).json()["credential_infos"]
         headers = {header["name"]: header["value"] for header in given.get("headers", [])}
-        with cloud_storage_http_request("put", given["signed_uri"], data=data, headers=headers) as stored:
+        # No retries of its own: they would take a minute unasked, and write the signed address into the log.
+        once = {"max_retries": 0, "timeout": STORE_SECONDS}
+        with cloud_storage_http_request("put", given["signed_uri"], data=data, headers=headers, **once) as stored:
             augmented_raise_for_status(stored)
 
 
@@ -521,4 +532,6 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    """The error's text in one line. Of addresses the query is left out: it signs those of files, and who reads it may
+    write there."""
+    return _QUERY.sub("", " ".join(str(error).split()))[:300]

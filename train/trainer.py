@@ -27,6 +27,9 @@ from train.model import PRECISIONS
 from train.processes import Processes, is_sharded
 
 _COMPLETE = "complete.json"
+# SageMaker puts these marks beside the files that it uploads, and removes them (FILE_LOCK_SUFFIX and FILE_SAFE_SUFFIX
+# in checkpointing.py of aws/sagemaker-xgboost-container).
+_UPLOAD_MARKS = (".sagemaker-uploading", ".sagemaker-uploaded")
 _CPU_TOKENS = 2048  # tokens that go through a model on a CPU at once: about 3 GB of activations in SmolLM2-135M
 _FSDP = {"fsdp_version": 2, "reshard_after_forward": True, "state_dict_type": "FULL_STATE_DICT"}
 
@@ -67,7 +70,7 @@ def train(
 
     Raises:
         JobError: a loss or gradient norm is not a finite number.
-        Interrupted: SIGTERM came; a checkpoint of the last step was saved.
+        Interrupted: SIGTERM came; a checkpoint of the last step was saved, where there was one.
     """
     report = _Report(checkpoints, guard, progress, log_step, processes)
     trainer = _trainer(configuration, model, tokenizer, examples, validation, checkpoints, report, processes)
@@ -79,7 +82,7 @@ def train(
         trainer.train(resume_from_checkpoint=str(latest) if latest else None)
     finally:
         guard.deferred = False
-    if report.stopped:
+    if report.is_interrupted():
         raise Interrupted(f"stopped by SIGTERM after step {trainer.state.global_step}; a checkpoint is saved")
     seconds, cpu_seconds = time.monotonic() - started, time.process_time() - worked
     trainer.evaluate()
@@ -103,9 +106,14 @@ def latest_checkpoint(folder: Path) -> Path | None:
             record = json.loads((path / _COMPLETE).read_text())
         except (OSError, ValueError):
             continue
-        if record == {"digest": folder_digest(path, without=[_COMPLETE])}:
+        if record == _record(path):
             return path
     return None
+
+
+def _record(checkpoint: Path) -> dict[str, str]:
+    """What `complete.json` says of a checkpoint."""
+    return {"digest": folder_digest(checkpoint, without=[_COMPLETE], without_suffixes=_UPLOAD_MARKS)}
 
 
 class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
@@ -115,12 +123,21 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
     with a small model that is a large part of the work.
     """
 
-    def __init__(self, *, validation: Sequence[Example], batch_size: int, dtype: torch.dtype, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        validation: Sequence[Example],
+        batch_size: int,
+        dtype: torch.dtype,
+        is_interrupted: Callable[[], bool],
+        **options: Any,
+    ) -> None:
         super().__init__(compute_loss_func=_mean_loss, **options)
         self.tokens = 0
         self._validation = validation
         self._batch_size = batch_size
         self._dtype = dtype
+        self._is_interrupted = is_interrupted
 
     def training_step(
         self, model: Any, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | int | None = None
@@ -155,20 +172,30 @@ class _CompletionTrainer(SFTTrainer):  # type: ignore[misc]
         return super(SFTTrainer, self).compute_loss(model, shown, return_outputs, num_items_in_batch)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Validation loss over all processes, each token counting the same."""
+        """Validation loss over all processes, each token counting the same.
+
+        SIGTERM breaks it off: it may take longer than what is left to save a checkpoint in. Then nothing is logged, and
+        a checkpoint and the end of the training are asked for.
+        """
         # Spread weights come together in each forward pass of all processes at once: all take the same batches.
         alike = is_sharded(self.model)
-        share = self._validation
-        if not alike:
-            share = share[self.accelerator.process_index :: self.accelerator.num_processes]
-        totals = loss_totals(
-            self.model,
-            share,
-            batch_size=self._batch_size,
-            padding=self.processing_class.pad_token_id,
-            dtype=self._dtype,
-        )
-        summed = torch.tensor(totals, device=self.accelerator.device)
+        first, of = (0, 1) if alike else (self.accelerator.process_index, self.accelerator.num_processes)
+        share = sorted(self._validation[first::of], key=lambda example: len(example.input_ids))
+        total, tokens = 0.0, 0
+        # All processes take as many turns as the one with the most rows, so that they agree in each.
+        for start in range(0, math.ceil(len(self._validation) / of), self._batch_size):
+            if self._is_interrupted():
+                self.control.should_save = self.control.should_training_stop = True
+                return {}
+            found = loss_totals(
+                self.model,
+                share[start : start + self._batch_size],
+                batch_size=self._batch_size,
+                padding=self.processing_class.pad_token_id,
+                dtype=self._dtype,
+            )
+            total, tokens = total + found[0], tokens + found[1]
+        summed = torch.tensor((total, tokens), device=self.accelerator.device)
         if not alike:
             summed = self.accelerator.reduce(summed, reduction="sum")
         metrics = {"eval_loss": float(summed[0] / summed[1])}
@@ -211,7 +238,6 @@ class _Report(TrainerCallback):  # type: ignore[misc]
         self.validation: list[float] = []
         self.validate: Callable[[], object] = lambda: None
         self.resumed_from = 0
-        self.stopped = False
         self._checkpoints = checkpoints
         self._guard = guard
         self._progress = progress
@@ -225,12 +251,17 @@ class _Report(TrainerCallback):  # type: ignore[misc]
         for logs in state.log_history:  # what the stopped run has logged before its checkpoint
             if found := _numbers(logs):
                 self._take(logs["step"], found)
-        if not self.validation:  # a fresh adapter changes nothing: this is the base model's loss
+        if _lacks_validation(args, state):
             self.validate()
+        if self.is_interrupted():
+            raise Interrupted("stopped by SIGTERM before a step of training; the last checkpoint, if any, is as it was")
+
+    def is_interrupted(self) -> bool:
+        """Whether SIGTERM came to some process; all have to ask."""
+        return self._processes.any(self._guard.requested)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        if self._processes.any(self._guard.requested):
-            self.stopped = True
+        if self.is_interrupted():
             control.should_save = True
             control.should_training_stop = True
         return control
@@ -263,7 +294,17 @@ class _Report(TrainerCallback):  # type: ignore[misc]
         folder = self._checkpoints / f"checkpoint-{state.global_step}"
         self._processes.wait()  # each process writes a part of its own: the states of its random numbers
         if state.is_world_process_zero:
-            (folder / _COMPLETE).write_text(json.dumps({"digest": folder_digest(folder)}))
+            (folder / _COMPLETE).write_text(json.dumps(_record(folder)))
+
+
+def _lacks_validation(args: Any, state: Any) -> bool:
+    """Whether a training that begins has to take a validation loss first.
+
+    At step 0 a fresh adapter changes nothing: it is the base model's. Later it is one that SIGTERM has broken off.
+    """
+    if any(logs["step"] == state.global_step and "eval_loss" in logs for logs in state.log_history):
+        return False
+    return bool(state.global_step == 0 or (args.eval_strategy != "no" and state.global_step % args.eval_steps == 0))
 
 
 _NUMBERS = {
@@ -295,8 +336,7 @@ def _trainer(
     sharded = configuration.distribution.strategy == "fsdp"
     arguments = SFTConfig(
         output_dir=str(checkpoints),
-        num_train_epochs=1,  # `order` holds all epochs
-        max_steps=optimization.max_steps or -1,
+        num_train_epochs=1,  # `order` holds all epochs, as far as max_steps; of itself the trainer would repeat them
         train_sampling_strategy="sequential",
         per_device_train_batch_size=optimization.batch_size,
         gradient_accumulation_steps=optimization.gradient_accumulation,
@@ -335,6 +375,7 @@ def _trainer(
         validation=validation,
         batch_size=configuration.evaluation.batch_size,
         dtype=PRECISIONS[precision],
+        is_interrupted=report.is_interrupted,
         model=model,
         args=arguments,
         processing_class=tokenizer,
@@ -350,6 +391,14 @@ def _trainer(
 
 def _rows(configuration: TrainingConfiguration, lengths: Sequence[int], processes: Processes) -> list[tuple[int, ...]]:
     """Which examples make each row of a batch, for the whole training: one, or with packing as many as fit."""
+    optimization = configuration.optimization
+    step = optimization.batch_size * optimization.gradient_accumulation * processes.count
+    most = None if optimization.max_steps is None else optimization.max_steps * step
+    return _order(configuration, lengths, processes)[:most]
+
+
+def _order(configuration: TrainingConfiguration, lengths: Sequence[int], processes: Processes) -> list[tuple[int, ...]]:
+    """The same without regard to max_steps."""
     optimization, data = configuration.optimization, configuration.data
     if data.packing:
         return packed_order(lengths, capacity=data.max_length, epochs=optimization.epochs, seed=optimization.seed)

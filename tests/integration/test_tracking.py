@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -137,12 +138,17 @@ def test_a_resumed_training_goes_on_with_its_run(cloud: Cloud, about: Started, t
     stopped = first.finish(STOPPED)
     assert reader(cloud).get_run(stopped.run_id).info.status == "KILLED"
     again = MlflowTracker(server(cloud, experiment="resumed"))
-    again.start(about, tmp_path)
+    # A limit may be raised on the way; the server keeps the parameter that it was told first.
+    section = {**about.configuration["compute"], "max_runtime_seconds": 9001}
+    file = "compute: {max_runtime_seconds: 9001}"
+    longer = replace(about, configuration={**about.configuration, "compute": section}, configuration_file=file)
+    again.start(longer, tmp_path)
     steps(again, 4, 8)  # from a checkpoint that is older than the stop
     finished = again.finish(FINISHED, Results({}, [], {}))
     assert (finished.run_id, finished.problem) == (stopped.run_id, "")
     assert reader(cloud).get_run(stopped.run_id).info.status == "FINISHED"
     assert losses(cloud, stopped.run_id) == pytest.approx({step: 1 / step for step in range(1, 9)})
+    assert Path(reader(cloud).download_artifacts(stopped.run_id, "configuration.yaml")).read_text() == file
 
 
 def test_only_the_trainer_writes(cloud: Cloud, about: Started, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ class Workspace:
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     files: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
+    stores: int = 200
+    """Status that a file's address answers with; 0 for none at all."""
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body of a request to the API."""
@@ -43,7 +45,7 @@ class Workspace:
         if path == "experiments/get-by-name":
             return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such experiment"}
         signed = [
-            {"signed_uri": f"{self.address}/signed/{name}?sig=1", "headers": [{"name": "x-own", "value": "1"}]}
+            {"signed_uri": f"{self.address}/signed/{name}?sig=s3cr3t", "headers": [{"name": "x-own", "value": "1"}]}
             for name in body.get("path", [])
         ]
         answers: dict[str, dict[str, Any]] = {
@@ -69,7 +71,8 @@ def workspace() -> Iterator[Workspace]:
         def do_PUT(self) -> None:
             name = self.path.removeprefix("/signed/").partition("?")[0]
             told.files[name] = (self._body(), dict(self.headers))
-            self._say(200, {})
+            if told.stores:
+                self._say(told.stores, {})
 
         def _api(self, body: dict[str, Any]) -> None:
             told.tokens.add(self.headers["Authorization"])
@@ -125,6 +128,26 @@ def test_a_run_goes_to_the_workspace_as_the_trainer_and_its_files_to_signed_addr
         assert content
         assert headers["x-own"] == "1"
         assert "Authorization" not in headers
+
+
+@pytest.mark.parametrize("stores", [403, 503, 0], ids=["refused", "busy", "cut off"])
+def test_a_signed_address_is_told_to_nobody(
+    workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture, stores: int
+) -> None:
+    workspace.stores = stores
+    told = {"uri": DATABRICKS, "experiment": "/Shared/e"}
+    tracker = MlflowTracker(Server.named(told, workspace.address, lambda: "t"), patience=0.5)
+    digests = {"base_model_digest": "sha256:b", "rows_digest": "sha256:c"}
+    about = started(load(CONFIGS / "smollm2-135m.yaml"), {}, job="", rows={}, digests=digests)
+    tracker.start(about, tmp_path)
+    tracked = tracker.finish(FINISHED, Results({}, [], {}))
+    for thread in threading.enumerate():
+        if thread.name == "mlflow":
+            thread.join()
+    assert workspace.files.keys() == {"configuration.yaml"}
+    assert tracked.problem
+    assert "/signed/configuration.yaml" in caplog.text
+    assert "s3cr3t" not in tracked.problem + caplog.text
 
 
 def test_what_the_workspace_forbids_is_said_and_not_asked_again(workspace: Workspace, tmp_path: Path) -> None:

@@ -204,6 +204,7 @@ def test_shares_are_of_the_examples_and_as_many_as_can_be_had() -> None:
     # 36 rows of T1 are three quarters of 48; 12 of the 18 rows of T2 are the rest.
     assert counts("train", None) == {"T1": 36, "T2": 12}
     assert sum(counts("test_company", None).values()) == 18  # a test is not mixed anew
+    assert counts("train", 5) == {"T1": 3, "T2": 1}  # at most as many as the limit says
 
     alone = [row for row in rows if row.task == "T1"]
     with pytest.raises(JobError, match=r"lacks rows of a task that data\.shares names: T1, T2"):

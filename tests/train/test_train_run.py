@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,12 +22,15 @@ from safetensors.torch import load_file, save_file
 from tiny import RunTraining, make_rows, tiny_configuration
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from train.config import BaseModelSection
+from train import stages
+from train.config import BaseModelSection, parse
 from train.data import encode, parse_row
 from train.files import folder_digest
 from train.inference import completion_loss
+from train.job import Interrupted, InterruptionGuard, JobFolders
 from train.metrics import METRIC_DEFINITIONS
 from train.model import load_base
+from train.processes import Processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,16 +134,30 @@ def test_two_runs_give_the_same_adapter_bytes(run_training: RunTraining, tmp_pat
     assert metrics(tmp_path / "one")["losses"] == metrics(tmp_path / "two")["losses"]
 
 
-class _TerminateAt(logging.Handler):
-    """Sends SIGTERM to this process when the job logs a line that starts with a text."""
+class _AtLine(logging.Handler):
+    """Does something when the job logs a line that starts with a text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, action: Callable[[], None]) -> None:
         super().__init__()
-        self._text = text
+        self._text, self._action = text, action
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith(self._text):
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._action()
+
+
+@contextmanager
+def at_line(text: str, action: Callable[[], None]) -> Iterator[None]:
+    handler = _AtLine(text, action)
+    logging.getLogger("train").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("train").removeHandler(handler)
+
+
+def _terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
@@ -147,12 +166,8 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert run_training(whole) == 0
 
-    terminate = _TerminateAt("step 7/")
-    logging.getLogger("train").addHandler(terminate)
-    try:
+    with at_line("step 7/", _terminate):
         assert run_training(stopped) == 143
-    finally:
-        logging.getLogger("train").removeHandler(terminate)
     assert "stopped by SIGTERM after step" in job_log.text
     assert not (stopped / "model" / "adapter").exists()
     assert not (stopped / "output" / "failure").exists()
@@ -175,10 +190,90 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_adapter(
     assert folder_digest(stopped / "model" / "adapter") == folder_digest(whole / "model" / "adapter")
 
 
+def test_sigterm_during_a_validation_does_not_wait_for_its_end(
+    run_training: RunTraining, tmp_path: Path, job_log: pytest.LogCaptureFixture
+) -> None:
+    short = {"max_steps": 5, "evaluation_steps": 3, "checkpoint_steps": 50}
+    with at_line("step 3/", _terminate):  # this line comes right before the validation
+        assert run_training(tmp_path, optimization=short) == 143
+    assert "after step 3; a checkpoint is saved" in job_log.messages[-1]
+    assert [path.name for path in tmp_path.glob("checkpoints/*/checkpoint-*")] == ["checkpoint-3"]
+    assert not any(text.startswith("step 3/5 validation_loss") for text in job_log.messages)
+
+    assert run_training(tmp_path, optimization=short) == 0
+    assert metrics(tmp_path)["resumed_from"] == 3
+    (state,) = tmp_path.glob("checkpoints/*/checkpoint-5/trainer_state.json")
+    history = json.loads(state.read_text())["log_history"]
+    assert [logs["step"] for logs in history if "eval_loss" in logs] == [0, 3]
+    assert [logs["step"] for logs in history if "loss" in logs] == [1, 2, 3, 4, 5]
+
+
+def test_sigterm_during_the_first_validation_leaves_no_checkpoint(tiny_llama: Path, tmp_path: Path) -> None:
+    configuration = parse(tiny_configuration(), source="test")
+    rows = [parse_row(row, source="test") for row in make_rows(60)]
+    prepared = stages.prepare(configuration, rows, tiny_llama, Processes())
+    folders, guard = JobFolders.of({}, base=tmp_path), InterruptionGuard()
+    guard.requested = True  # as the signal sets it once the training has begun
+    with pytest.raises(Interrupted):
+        stages.fit(prepared, folders, guard, lambda step, values: None, Processes())
+    assert not list(tmp_path.glob("checkpoints/*/checkpoint-*"))
+
+
+def test_marks_of_the_upload_do_not_count_in_a_checkpoint(
+    run_training: RunTraining, tmp_path: Path, job_log: pytest.LogCaptureFixture
+) -> None:
+    """SageMaker puts a mark beside each file that it uploads, and takes it away again, while the training goes on."""
+    marks: list[Path] = []
+
+    def upload() -> None:
+        (identity,) = (tmp_path / "checkpoints").iterdir()
+        for suffix in ("uploading", "uploaded"):
+            marks.append(identity / "checkpoint-2" / f"optimizer.pt.sagemaker-{suffix}")
+            marks[-1].parent.mkdir(exist_ok=True)
+            # Its bytes cannot be read, as those of a mark that is gone when its turn comes.
+            marks[-1].symlink_to("/proc/self/mem")
+
+    short = {"max_steps": 2}
+    with at_line("step 2/2 train_loss", upload):
+        assert run_training(tmp_path, optimization=short) == 0
+    for mark in marks:
+        mark.unlink()
+    (marks[0].parent / "trainer_state.json.sagemaker-uploaded").touch()
+    assert run_training(tmp_path, optimization=short) == 0
+    assert metrics(tmp_path)["resumed_from"] == 2
+
+
+def test_max_steps_ends_a_training_early_and_never_late(run_training: RunTraining, tmp_path: Path) -> None:
+    for name, steps, sections in (
+        ("fewer", 1, {"optimization": {"epochs": 1.0, "max_steps": 1, "gradient_accumulation": 2}}),
+        ("more", 5, {"optimization": {"epochs": 1.0, "max_steps": 9, "gradient_accumulation": 2}}),
+        ("packed", 1, {"optimization": {"epochs": 0.5, "max_steps": 9}, "data": {"packing": True}}),
+    ):
+        assert run_training(tmp_path / name, **sections) == 0
+        assert metrics(tmp_path / name)["steps"] == steps, name
+
+
+def test_a_training_goes_on_where_what_changed_does_not_train(run_training: RunTraining, tmp_path: Path) -> None:
+    short = {"max_steps": 2}
+    assert run_training(tmp_path, optimization=short) == 0
+    changed = {
+        "description": "The same with a higher limit.",
+        "compute": {"max_runtime_seconds": 9000, "volume_gib": 60, "instance_type": "ml.c7i.2xlarge"},
+        "data": {"max_test_rows": 3},
+        "evaluation": {"batch_size": 2, "metrics": ["rouge"]},
+    }
+    assert run_training(tmp_path, optimization=short, **changed) == 0
+    assert metrics(tmp_path)["resumed_from"] == 2
+
+
 def test_checkpoints_of_another_training_are_not_resumed(run_training: RunTraining, tmp_path: Path) -> None:
     assert run_training(tmp_path / "out", optimization={"max_steps": 5}) == 0
-    assert run_training(tmp_path / "out", optimization={"max_steps": 5, "learning_rate": 0.002}) == 0
-    assert metrics(tmp_path / "out")["resumed_from"] == 0
+    for other in (
+        {"optimization": {"max_steps": 5, "learning_rate": 0.002}},
+        {"optimization": {"max_steps": 5}, "data": {"max_train_rows": 35}},
+    ):
+        assert run_training(tmp_path / "out", **other) == 0
+        assert metrics(tmp_path / "out")["resumed_from"] == 0
 
 
 @pytest.mark.parametrize("quantized", [False, True], ids=["bf16", "fp8"])

@@ -30,5 +30,18 @@ def test_a_long_course_keeps_its_ends_its_validation_and_its_worst_gradient() ->
     assert steps == sorted(steps)
     assert {0, 4321, 9999} <= set(steps)
     assert sum("validation_loss" in point for point in points) == 100
-    gaps = [after - before for before, after in itertools.pairwise(steps)]
-    assert max(gaps) <= 50
+    assert max(gaps(steps)) <= 50
+
+
+def test_the_least_validation_loss_stays_whatever_else_is_thinned_out() -> None:
+    curve = Curve()
+    for step in range(10_000):
+        curve.add(step, {"train_loss": 1.0, "validation_loss": 0.5 if step == 4322 else 1.0})
+    points = curve.points()
+    assert len(points) <= MAXIMUM_POINTS
+    assert {"step": 4322, "train_loss": 1.0, "validation_loss": 0.5} in points
+    assert max(gaps([int(point["step"]) for point in points])) <= 60
+
+
+def gaps(steps: list[int]) -> list[int]:
+    return [after - before for before, after in itertools.pairwise(steps)]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.usefulness import close, judged
+from benchmarks import recorded_rows
+from benchmarks.usefulness import Work, judged, write_rows
 from train.config import CONFIGS, load
 from train.model_card import card, main
 
@@ -64,6 +65,11 @@ def test_the_card_says_what_the_files_say_and_no_path_of_the_machine() -> None:
     assert "sha256:abc" in text
 
 
+@pytest.mark.parametrize(("after", "said"), [(3.75, "rose from 3.500 to 3.750"), (3.5, "stayed at 3.500")])
+def test_the_card_says_where_the_loss_did_not_fall(after: float, said: str) -> None:
+    assert f"The validation loss {said} nats a token." in card(attested(), METRICS | {"loss_after": after}, FIGURES)
+
+
 def test_a_card_is_made_of_a_folder_or_the_missing_file_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,18 +84,20 @@ def test_a_card_is_made_of_a_folder_or_the_missing_file_is_named(
 
 
 def test_usefulness_is_claimed_only_where_the_interval_excludes_zero() -> None:
-    found = list(judged(FIGURES))
+    found = list(judged(FIGURES, "test_company"))
     assert [holds for holds, _ in found] == [True, False, False, True]
     assert found[1][1].startswith("T1 rouge_l, tuned less lead_sentence: +0.005 (-0.005 to +0.025), 186 examples of 6")
     assert found[2][1].endswith("no interval")
 
 
-def test_closed_rows_hold_nothing_of_the_test_companies(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
+def test_closed_rows_hold_nothing_of_the_test_companies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     splits = ("train", "validation", "test_company", "test_year", "test_company_year")
-    path.write_text("".join(json.dumps({"split": split, "cik": split}) + "\n" for split in splits))
-    close(path)
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    everything = "".join(json.dumps({"split": split, "cik": split}) + "\n" for split in splits)
+    # In place of the extraction, which takes filings and Spark.
+    monkeypatch.setattr(recorded_rows, "write_rows", lambda filings, target: target.write_text(everything))
+    work = Work(tmp_path)
+    write_rows(tmp_path / "filings", work)
+    rows = [json.loads(line) for line in work.rows.read_text().splitlines()]
     assert [(row["split"], row["cik"]) for row in rows] == [
         ("train", "train"),
         ("validation", "validation"),

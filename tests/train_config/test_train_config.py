@@ -66,6 +66,9 @@ def test_every_field_is_documented() -> None:
         ("optimization.learning_rate", "2e-3", "optimization.learning_rate: Input should be a valid number"),
         ("optimization.learning_rate", float("nan"), "optimization.learning_rate"),
         ("optimization.epochs", float("inf"), "optimization.epochs"),
+        ("optimization.warmup_fraction", 1.0, "optimization.warmup_fraction: Input should be less than 1"),
+        ("optimization.max_gradient_norm", float("inf"), "optimization.max_gradient_norm: Input should be a finite"),
+        ("base_model.parameters_billions", float("inf"), "base_model.parameters_billions: Input should be a finite"),
         ("optimization.seed", True, "optimization.seed: Input should be a valid integer"),
         ("base_model.precision", "fp16", "base_model.precision: Input should be 'bf16', 'fp32' or 'fp8'"),
         ("base_model.token_secret", "hf_abc def", "base_model.token_secret: String should match pattern"),
@@ -81,11 +84,18 @@ def test_every_field_is_documented() -> None:
         ("data.tasks", ["T1", "T2", "T2"], "tasks names a task twice: T1, T2, T2"),
         ("data.shares", {"T1": 0.5, "T2": 0.5}, "shares are of T1, T2, tasks are T1: name the same"),
         ("data.shares", {"T1": 0.5}, "shares add up to 0.5, not to 1"),
+        (
+            "data",
+            {"max_length": 64, "tasks": ["T1", "T2"], "shares": {"T1": 0.75, "T2": 0.25}, "max_validation_rows": 3},
+            "data: Value error, max_validation_rows is 3, which leaves no row for T2, whose share is 0.25",
+        ),
         ("data.shares", {"T1": 0}, "data.shares.T1: Input should be greater than 0"),
         ("distribution.strategy", "tensor", "distribution.strategy: Input should be 'none', 'ddp' or 'fsdp'"),
         ("registered_model", "Model-1", "registered_model: String should match pattern"),
         ("name", "Smol LM", "name: String should match pattern"),
         ("description", "", "description: String should have at least 1 character"),
+        ("description", "\u00e9" * 1000, "description has 6002 characters as a hyperparameter, at most 2500 are taken"),
+        ("base_model.license", "x" * 2500, "base_model.license has 2502 characters as a hyperparameter"),
     ],
 )
 def test_an_unknown_or_impossible_value_is_refused_by_its_name(path: str, value: object, message: str) -> None:
@@ -123,6 +133,10 @@ LARGE = {"parameters_billions": 70.6}
         ({"compute": {"instance_type": "ml.trn1.2xlarge"}}, "instance type ml.trn1.2xlarge is not known"),
         ({"compute": {"instance_type": "ml.p4d.48xlarge"}}, "instance type ml.p4d.48xlarge is not known"),
         ({"distribution": {"devices": 2}}, "distribution.strategy is none, which is one process"),
+        (
+            {"compute": {"instance_type": "ml.g5.12xlarge"}},
+            "distribution.strategy is none, which is one process on one GPU: ml.g5.12xlarge has 4; set ddp or fsdp",
+        ),
         ({"compute": {"instance_count": 2}}, "distribution.strategy is none, which is one process"),
         ({"distribution": {"strategy": "ddp"}}, "ml.c7i.2xlarge has no GPU: say distribution.devices"),
         ({"distribution": {"strategy": "ddp", "devices": 1}}, "takes several processes"),
@@ -131,7 +145,10 @@ LARGE = {"parameters_billions": 70.6}
             {"compute": EIGHT, "distribution": {"strategy": "ddp", "devices": 9}},
             "distribution.devices is 9, ml.p4de.24xlarge has 8 GPUs",
         ),
-        ({"compute": EIGHT, "base_model": LARGE}, "70.6 billion parameters in bf16 are 132 GiB, over 1 part"),
+        (
+            {"compute": {"instance_type": "ml.p5.4xlarge"}, "base_model": LARGE},
+            "70.6 billion parameters in bf16 are 132 GiB, over 1 part",
+        ),
         (
             {"compute": EIGHT, "base_model": LARGE, "distribution": {"strategy": "ddp"}},
             "spread them with distribution.strategy fsdp",
@@ -212,6 +229,9 @@ def test_every_problem_of_a_file_is_named_at_once(tmp_path: Path) -> None:
         ("a: [\n", "while parsing"),
         ("a: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
         ("\x00", "special characters are not allowed"),
+        ("a: {b: 1, c: 2, 'b': 3}", "found the key 'b' twice .*, line 1, column 17"),
+        ("a: 1\nb: 2\na: 3\n", "found the key 'a' twice"),
+        ("? [a]\n: 1\n", "found unhashable key"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -219,6 +239,15 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, m
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=message):
         load(path)
+
+
+def test_a_section_that_is_merged_into_another_may_be_overridden(tmp_path: Path) -> None:
+    values = shipped()
+    path = tmp_path / "smollm2-135m.yaml"
+    own = yaml.safe_dump({name: value for name, value in values.items() if name != "lora"})
+    lora = "lora:\n  <<: {rank: 4, alpha: 8, targets: [q_proj]}\n  rank: 6\n"
+    path.write_text(own + lora)
+    assert (load(path).lora.rank, load(path).lora.alpha) == (6, 8)
 
 
 def test_the_file_is_named_after_the_configuration(tmp_path: Path) -> None:
