@@ -23,7 +23,7 @@ from dagster._core.pipes.client import PipesClientCompletedInvocation
 from dagster_aws.pipes import PipesS3ContextInjector
 
 from govtune_assets import markdown
-from govtune_assets.pipes.aws_errors import error_code, is_passing
+from govtune_assets.pipes.aws_errors import error_code, is_passing, is_server_error
 from govtune_assets.pipes.cloudwatch import LogFollower, LogsUnreadable
 from govtune_assets.pipes.messages import RestartableS3MessageReader
 from govtune_assets.pipes.sagemaker_ends import TERMINAL, end_of
@@ -229,9 +229,10 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
             # The answer to an earlier request for the same run, step and retry was lost: that job is this job.
             context.log.warning(f"[pipes] training job {name} was started already; following it")
             return str(self._describe_patiently(context, name)["TrainingJobArn"])
-        except ClientError as error:
-            raise self._refusal(name, error) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and not is_server_error(error):
+                raise self._refusal(name, error) from error
+            # A fault of the service says as little as no answer does of whether the job was made before it.
             return self._after_lost_answer(context, name, error)
         context.log.info(f"[pipes] training job {name} started")
         return arn
@@ -243,8 +244,10 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
             allow_retries=is_passing(error) or code == "ResourceLimitExceeded",
         )
 
-    def _after_lost_answer(self, context: dg.AssetExecutionContext, name: str, error: BotoCoreError) -> str:
-        """The job's ARN where it was started although no answer came.
+    def _after_lost_answer(
+        self, context: dg.AssetExecutionContext, name: str, error: BotoCoreError | ClientError
+    ) -> str:
+        """The job's ARN where it was started although no answer came, or only that the service failed.
 
         Raises:
             TrainingJobFailed: it was not started, or nobody knows.

@@ -39,16 +39,24 @@ class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
         self.runner.start(job)
         return arn
 
+    def describe_training_job(self, training_job_name: str) -> dict[str, Any]:
+        """DescribeTrainingJob, in the service's words where there is no such job."""
+        return self._job(training_job_name).response_object
+
     def stop_training_job(self, name: str) -> None:
         """StopTrainingJob: SIGTERM now, SIGKILL 120 seconds later."""
-        job = self.training_jobs.get(name)
-        if job is None:
-            raise ValidationError(message="Requested resource not found.")
+        job = self._job(name)
         if job.training_job_status != "InProgress":
             raise ValidationError(
                 message=f"The request was rejected because the training job is in status {job.training_job_status}."
             )
         self.runner.stop(job)
+
+    def _job(self, name: str) -> TrainingJob:
+        job: TrainingJob | None = self.training_jobs.get(name)
+        if job is None:
+            raise ValidationError(message="Requested resource not found.")
+        return job
 
 
 def _check(request: dict[str, Any]) -> None:

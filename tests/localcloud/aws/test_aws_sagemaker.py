@@ -226,6 +226,8 @@ def test_job_name_is_used_once_and_limits_are_kept(training: Training) -> None:
     with pytest.raises(ClientError, match="512"):
         training.start("print(1)", Environment={"LONG": "x" * 513})
     training.ended(name)
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        training.client.describe_training_job(TrainingJobName="no-such-job")
     with pytest.raises(ClientError, match="is in status Completed"):
         training.client.stop_training_job(TrainingJobName=name)
 
