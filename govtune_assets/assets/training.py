@@ -170,8 +170,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
         context: dg.AssetExecutionContext, sagemaker: SageMakerResource, unity_catalog: UnityCatalogResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         adapter = provenance.latest(context.instance, adapter_key(configuration.name))
-        gate = gates.Consumed(gates.adapter_gates(configuration.name), data_version=adapter.data_version)
-        gates.require(context.instance, f"Registration of {name}", [gate])
+        gates.require(context.instance, f"Registration of {name}", [gates.of_adapter(configuration.name, adapter)])
         require_access(context, unity_catalog, settings, [configuration])
         trained_from = TrainedFrom.read(context.instance, adapter)
         workspace = unity_catalog.workspace("registrar")

@@ -22,7 +22,7 @@ from govtune_assets.checks.common import (
     recorded,
 )
 from govtune_assets.evaluations import BASE, BASELINES, TUNED, UNSEEN, Champion, Figure
-from govtune_assets.gates import DATA_VERSION
+from govtune_assets.gates import DATA_VERSION, MATERIALIZED_BY
 from govtune_assets.keys import EVALUATIONS, model_key, model_name, table_name
 from govtune_assets.lineage import Node
 from govtune_assets.provenance import Materialized
@@ -351,6 +351,7 @@ def _lineage_complete(settings: Settings, configuration: TrainingConfiguration) 
                 "threshold": len(expected),
                 "Missing": ", ".join(f"{edge.source.name} -> {edge.target.name}" for edge in absent) or "none",
                 DATA_VERSION: model.data_version,
+                MATERIALIZED_BY: model.run_id,
             },
         )
 

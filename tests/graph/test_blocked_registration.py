@@ -6,6 +6,7 @@ stands in for the cloud: SageMaker hands out the report, and the table of evalua
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -266,12 +267,36 @@ def test_gates_that_were_left_out_are_closed_gates(project: Callable[[str], Proj
     assert not good.run(MODEL).success
 
 
+def test_passes_of_an_earlier_evaluation_do_not_cover_the_next(
+    project: Callable[[str], Project], tmp_path: Path
+) -> None:
+    """Other test rows leave the adapter's bytes as they are, and so its data version."""
+    good = project("good")
+    assert good.run(ADAPTER).success
+    reported = json.loads(Path(good.resources["sagemaker"].report).read_text())
+    worse = tmp_path / "worse.json"
+    worse.write_text(json.dumps({**reported, "rouge_l_tuned": 0.0}))
+    again = dataclasses.replace(
+        good,
+        resources={
+            **good.resources,
+            "sagemaker": good.resources["sagemaker"].model_copy(update={"report": str(worse)}),
+        },
+    )
+    assert again.run(ADAPTER, checks=False).success
+    alone = again.run(MODEL)
+    (failure,) = [event for event in alone.all_events if event.is_step_failure]
+    assert "tuned_beats_base of ml/tiny/lora_adapter: its records are about earlier" in failure.message + str(
+        failure.step_failure_data.error
+    )
+
+
 def test_a_good_training_passes_and_its_figures_are_shown(project: Callable[[str], Project]) -> None:
     good = project("good")
     assert good.run(ADAPTER).success
     assert good.failed_gates() == set()
     adapter = provenance.latest(good.instance, ADAPTER)
-    assert gates.passed(good.instance, gates.Consumed(gates.adapter_gates("tiny"), adapter.data_version))
+    assert gates.passed(good.instance, gates.of_adapter("tiny", adapter))
     assert adapter.metadata["Losses"].startswith("![Losses by step](<data:image/svg+xml,")
     assert "| T1 ROUGE-L | 0.333 | 0.9" in adapter.metadata["Base and tuned"]
     table = provenance.latest(good.instance, EVALUATIONS, "tiny")
