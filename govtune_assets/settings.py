@@ -76,7 +76,11 @@ class Settings(BaseSettings):
         {},
         description="JSON object: configuration name to the S3 folder of its base weights; others come from the hub.",
     )
-    kms_key_arn: str = Field("", description="KMS key of training volumes and artifacts.")
+    kms_key_arn: str = Field(
+        "",
+        description="KMS key of training volumes and artifacts. An instance type with local disks has them in the "
+        "place of a volume: its hardware encrypts them with keys of its own, and takes none.",
+    )
     subnets: CsvTuple = Field((), description="Private subnets of training jobs.")
     security_groups: CsvTuple = Field((), description="Security groups of training jobs.")
     training_configurations: CsvTuple = Field(

@@ -5,6 +5,7 @@ moto's backend and response classes are extended; `container.py` holds the contr
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -16,6 +17,9 @@ from localcloud.aws.constraints import violations
 from localcloud.aws.platform import Platform
 from localcloud.aws.plays import INTERRUPT_TAG, Plays
 from localcloud.aws.training import Runner, TrainingJob
+
+LOCAL_STORAGE = re.compile(r"^ml\.(?:g[4-6]|p3dn|p[4-6]|[cmr]\d+[a-z]*d)")
+"""Instance types with instance store volumes, by EC2's pages of instance types."""
 
 
 class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
@@ -76,6 +80,12 @@ def _check(request: dict[str, Any]) -> None:
         )
     if request["ResourceConfig"].get("InstanceCount", 1) != 1:
         problems.append("the local SageMaker trains on one instance; InstanceCount must be 1")
+    if request["ResourceConfig"].get("VolumeKmsKeyId") and LOCAL_STORAGE.match(
+        request["ResourceConfig"].get("InstanceType", "")
+    ):
+        problems.append(
+            "ResourceConfig.VolumeKmsKeyId: you can't request one when using an instance type with local storage"
+        )
     for channel in request.get("InputDataConfig") or []:
         if (channel.get("InputMode") or "File") != "File" or "S3DataSource" not in channel["DataSource"]:
             problems.append(f"channel {channel['ChannelName']}: the local SageMaker has InputMode File from S3 only")
