@@ -1,8 +1,8 @@
 """The request for a SageMaker training job, built from the configuration and the settings.
 
 Always with encryption of volume and artifacts, encryption between containers, private subnets and security groups
-where they are configured. Local disks are encrypted by their hardware. Network isolation stays off: it would cut the job
-off from Unity Catalog.
+where they are configured. Local disks are encrypted by their hardware. Network isolation stays off: it would cut the
+job off from Unity Catalog.
 """
 
 from dataclasses import dataclass
