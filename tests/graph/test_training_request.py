@@ -64,6 +64,13 @@ def test_a_key_is_given_only_for_a_volume_that_takes_one(instance_type: str, tak
     assert params["OutputDataConfig"]["KmsKeyId"] == key
 
 
+@pytest.mark.parametrize("given", ["subnets", "security_groups"])
+def test_half_a_network_is_refused(given: str) -> None:
+    """SageMaker takes both or none; without both the job would run outside the private subnets."""
+    with pytest.raises(ValueError, match="GOVTUNE_SUBNETS and GOVTUNE_SECURITY_GROUPS go together"):
+        Settings.model_validate({given: ("x-0",)})
+
+
 def test_spot_waits_at_least_as_long_as_it_may_run() -> None:
     for configuration in load_all().values():
         params = build(Settings(sagemaker_role_arn=ROLE), configuration, REQUEST)
