@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from govtune_assets import payloads, training_job
+from govtune_assets import cost, payloads, training_job
 from govtune_assets.payloads import Payload
 from govtune_assets.resources.aws import AwsResource
 from govtune_assets.resources.sagemaker import SageMakerResource
@@ -100,6 +100,7 @@ def test_missing_capacity_starts_another_job_which_has_its_cost_in_the_ui(
     assert metadata["Billed cost (USD)"] == pytest.approx(second["BillableTimeInSeconds"], abs=0.01)
     assert metadata["Estimated cost (USD)"] == CONFIGURATION.compute.max_runtime_seconds
     assert "upper bound" in metadata["Cost estimate"]
+    assert metadata["cost_basis"] == cost.basis(CONFIGURATION, None)["cost_basis"]
     assert metadata["billable_seconds"] == second["BillableTimeInSeconds"]
 
 
