@@ -85,8 +85,9 @@ class SageMakerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         s3, payload = self.aws.client("s3"), payloads.train_payload()
         source = payloads.upload(s3, self.work_bucket, payload, "sourcedir.tar.gz", payload.tar_gz())
+        name = JobName.of(configuration.name, context)
         request = training_job.TrainingRequest(
-            name=str(JobName.of(configuration.name, context)),
+            name=str(name),
             source_uri=source,
             run_id=context.run.run_id,
             checkpoints=context.run.root_run_id or context.run.run_id,
@@ -105,6 +106,7 @@ class SageMakerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 context=context,
                 create_training_job_params=training_job.build(settings, configuration, request),
                 extras=extras,
+                earlier=name.earlier(context.instance, context.run.root_run_id),
             )
         except TrainingJobFailed as failure:
             if not failure.allow_retries:

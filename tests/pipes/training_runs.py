@@ -210,6 +210,13 @@ class Training:
             **more,
         }
 
+    def sleeper(self, *, seconds: int) -> dict[str, Any]:
+        """Changed parameters for a payload that does nothing for a while, whoever started it."""
+        key = "code/sleeper.tar.gz"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=tar_gz(train_py=f"import time; time.sleep({seconds})"))
+        submit = {"sagemaker_submit_directory": f'"s3://{self.bucket}/{key}"'}
+        return {"HyperParameters": {"sagemaker_program": '"train.py"', **submit}}
+
     def run(
         self,
         *,
