@@ -180,7 +180,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
         artifact = str(adapter.metadata["model_artifact"])
         with tempfile.TemporaryDirectory() as folder:
             size = unpack(sagemaker.artifact(artifact), Path(folder))
-            _refuse_changed_adapter(Path(folder), adapter)
+            refuse_changed(Path(folder), adapter)
             version, grant = registry.register(
                 name,
                 Path(folder),
@@ -232,13 +232,24 @@ def unpack(archive: bytes, folder: Path) -> int:
     return size
 
 
-def _refuse_changed_adapter(folder: Path, adapter: provenance.Materialized) -> None:
-    """The files must be those that the training job reported: their digest is the adapter's data version."""
-    found = folder_digest(folder / "adapter")
-    if found != adapter.data_version:
+def refuse_changed(folder: Path, adapter: provenance.Materialized) -> None:
+    """Refuse a model folder whose files are not those that the training job reported.
+
+    Every file counts, since every file is registered: figures and attestation can be forged as well as weights, and
+    code can be added.
+
+    Raises:
+        dagster.Failure: a file was changed, added or removed, or the adapter's materialization has no digest of them.
+    """
+    reported, found = adapter.metadata.get("model_digest"), folder_digest(folder)
+    if reported is None:
         raise dg.Failure(
-            f"The adapter in {adapter.metadata['model_artifact']} has the digest {found}, the training job reported "
-            f"{adapter.data_version}: somebody changed the artifact. Materialize the adapter again.",
+            f"{adapter.key.to_user_string()} recorded no model_digest: materialize it again.", allow_retries=False
+        )
+    if found != reported:
+        raise dg.Failure(
+            f"The model folder in {adapter.metadata['model_artifact']} has the digest {found}, the training job "
+            f"reported {reported}: somebody changed the artifact. Materialize the adapter again.",
             allow_retries=False,
         )
 

@@ -20,6 +20,7 @@ import pytest
 
 from govtune_assets import gates, provenance
 from govtune_assets.access.declaration import Stage
+from govtune_assets.assets.training import refuse_changed
 from govtune_assets.definitions import build_defs
 from govtune_assets.gates import ADAPTER_GATES, SNAPSHOT_GATES, GateClosed
 from govtune_assets.keys import EVALUATIONS, SNAPSHOT, adapter_key, model_key, model_name, table_name
@@ -297,6 +298,7 @@ def test_a_good_training_passes_and_its_figures_are_shown(project: Callable[[str
     assert good.failed_gates() == set()
     adapter = provenance.latest(good.instance, ADAPTER)
     assert gates.passed(good.instance, gates.of_adapter("tiny", adapter))
+    refuse_changed(Path(good.resources["sagemaker"].report).with_suffix("") / "model", adapter)
     assert adapter.metadata["Losses"].startswith("![Losses by step](<data:image/svg+xml,")
     assert "| T1 ROUGE-L | 0.333 | 0.9" in adapter.metadata["Base and tuned"]
     table = provenance.latest(good.instance, EVALUATIONS, "tiny")
