@@ -336,8 +336,9 @@ def test_promotion_asks_the_gates(project: Callable[[str], Project]) -> None:
     name = model_name(bad.settings, load_all(bad.settings.training_configuration_folder)["tiny"])
     tags = [{"key": "configuration", "value": "tiny"}, {"key": "adapter_sha256", "value": digest}]
     got = f"{REGISTRY}/model-versions/get"
-    bad.told[f"{got} 1"] = (200, {"model_version": {"version": "1", "tags": tags}})
-    bad.told[f"{got} 2"] = (200, {"model_version": {"version": "2", "tags": tags[:1]}})
+    ready = {"status": "READY"}
+    bad.told[f"{got} 1"] = (200, {"model_version": {"version": "1", "tags": tags, **ready}})
+    bad.told[f"{got} 2"] = (200, {"model_version": {"version": "2", "tags": tags[:1], **ready}})
     registry = ModelRegistry(bad.resources["unity_catalog"].workspace("registrar"), "us-east-1")
     with pytest.raises(GateClosed, match=f"Promotion of version 1 of {name} refuses.*\n.*tuned_beats_base"):
         promote(bad.instance, registry, name, 1)
@@ -352,3 +353,8 @@ def test_promotion_asks_the_gates(project: Callable[[str], Project]) -> None:
     alias = f"/api/2.1/unity-catalog/models/{name}/aliases/champion "
     good.told[alias] = (200, {"alias_name": "champion", "version_num": 1})
     promote(good.instance, registry, name, 1)
+
+    half = {"version": "1", "tags": tags, "status": "PENDING_REGISTRATION"}
+    good.told[f"{got} 1"] = (200, {"model_version": half})
+    with pytest.raises(NotPromotable, match=r"Version 1 of .* is PENDING_REGISTRATION, not READY"):
+        promote(good.instance, registry, name, 1)
