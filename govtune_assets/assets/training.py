@@ -3,6 +3,7 @@
 import io
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,6 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
         extras = {
             "catalog_host": unity_catalog.host,
             "secret_id": unity_catalog.secret_id("trainer"),
-            "region": settings.region,
             "table": table_name(settings, SNAPSHOT),
             "table_version": int(snapshot.metadata["delta_version"]),
             "evaluations_table": table_name(settings, EVALUATIONS),
@@ -227,7 +227,7 @@ def unpack(archive: bytes, folder: Path) -> int:
             if not 0 < size <= MAXIMUM_ADAPTER_BYTES:
                 raise dg.Failure(f"The adapter's archive unpacks to {size} bytes: it is empty or no adapter.")
             tar.extractall(folder, filter="data")
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise dg.Failure(f"The adapter's archive is refused: {error}. Materialize the adapter again.") from error
     return size
 

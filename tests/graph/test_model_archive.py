@@ -48,6 +48,22 @@ def test_the_folder_that_was_reported_is_taken(model: Path, adapter: Materialize
 
 
 @pytest.mark.parametrize(
+    "broken",
+    [
+        lambda archive: archive[: len(archive) // 2],
+        lambda archive: archive[:30],
+        lambda archive: archive[:20] + b"\xff" * 40 + archive[60:],
+        lambda archive: b"no archive",
+        lambda archive: b"",
+    ],
+    ids=["half", "header", "stream", "text", "empty"],
+)
+def test_a_broken_archive_is_refused(model: Path, tmp_path: Path, broken: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(dg.Failure, match="Materialize the adapter again"):
+        unpack(broken(packed(model)), tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda model: (model / "adapter" / "adapter_model.safetensors").write_bytes(b"other"),
