@@ -1,7 +1,7 @@
 """What a training job will cost and did cost: the price table, the estimate before the start, the bill after the end.
 
 The estimate comes from the configuration (instances, spot, longest run), the tokens to be trained on, and what an
-earlier run of the same configuration measured. Without such a run it is an upper bound: the longest run allowed.
+earlier run with the same settings measured. Without such a run it is an upper bound: the longest run allowed.
 
     seconds  = min(max_runtime_seconds, overhead + tokens / tokens per second)
     cost     = seconds * instances * price per hour / 3600 * share of the price that spot costs
@@ -23,6 +23,32 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from train.config import TrainingConfiguration
 
 SECONDS_PER_HOUR = 3600
+
+SCALED = frozenset({"data.max_train_rows", "optimization.epochs", "optimization.max_steps"})
+"""Settings that change how long a training is, which an estimate reckons."""
+
+IDLE = frozenset(
+    {
+        "name",
+        "description",
+        "enabled",
+        "experiment",
+        "registered_model",
+        "base_model.license",
+        "base_model.token_secret",
+        "compute.max_runtime_seconds",
+        "compute.max_wait_seconds",
+        "compute.volume_gib",
+        "optimization.learning_rate",
+        "optimization.schedule",
+        "optimization.warmup_fraction",
+        "optimization.weight_decay",
+        "optimization.max_gradient_norm",
+        "optimization.seed",
+    }
+)
+"""Settings that a training's time does not depend on. One that is not named here, such as a new one, makes an earlier
+run another: the estimate is then the upper bound."""
 
 
 class CostError(Exception):
@@ -97,34 +123,38 @@ def load_prices(path: Path, region: str) -> Prices:
 
 @dataclass(frozen=True)
 class Measured:
-    """What an earlier run of the same configuration on the same instance type showed.
+    """What an earlier run showed whose settings were the same, but for those of `SCALED` and `IDLE`.
 
     `overhead_seconds` is what it was billed beside the training itself: download, evaluation, upload. `tokens_per_row`
-    counts a row once for each pass. `spot_share` is the share of its running time that was billed.
+    counts a row once for each pass. `spot_share` is the share of its running time that was billed. `rows_share` is the
+    share of the train split's rows that trained: those of the configuration's tasks that were not too long.
     """
 
     tokens_per_second: float
     overhead_seconds: float
     tokens_per_row: float
     spot_share: float
+    rows_share: float = 1.0
 
     @classmethod
     def read(cls, metadata: Mapping[str, Any], configuration: TrainingConfiguration) -> "Measured | None":
-        """From an adapter's materialization; None where it was of another instance type, or measured nothing."""
+        """From an adapter's materialization; None where other settings were trained, or nothing was measured."""
         names = ("tokens_per_second", "train_seconds", "training_seconds", "billable_seconds", "rows_train", "steps")
-        if metadata.get("instance_type") != configuration.compute.instance_type:
+        of = metadata.get("cost_basis") or {}
+        if of.get("settings") != _settings(configuration):
             return None
         try:
             speed, trained, ran, billed, rows, steps = (float(metadata[name]) for name in names)
             resumed_from = float(metadata.get("resumed_from") or 0)
         except (KeyError, TypeError, ValueError):
             return None
-        per_step = _rows_per_step(configuration)
-        # What an earlier job had trained on already is not in this one's seconds.
-        passed = min(rows * configuration.optimization.epochs, steps * per_step) - resumed_from * per_step
+        passed = _rows_passed(configuration, of["epochs"], of["max_steps"], rows, steps, resumed_from)
         if min(speed, trained, ran, billed, passed) <= 0:
             return None
-        return cls(speed, max(ran - trained, 0.0), speed * trained / passed, min(billed / ran, 1.0))
+        # Of rows that max_train_rows has cut, nobody knows how many there were.
+        uncut, offered = of["max_train_rows"] is None or rows < of["max_train_rows"], of["rows"]
+        share = min(rows / offered, 1.0) if offered and uncut else 1.0
+        return cls(speed, max(ran - trained, 0.0), speed * trained / passed, min(billed / ran, 1.0), share)
 
 
 @dataclass(frozen=True)
@@ -141,11 +171,22 @@ def training_tokens(configuration: TrainingConfiguration, rows: int, measured: M
     """Tokens that the configuration will be trained on, of `rows` rows in the train split; None before any run."""
     if measured is None:
         return None
-    options, limit = configuration.optimization, configuration.data.max_train_rows
-    passed = min(rows, limit or rows) * options.epochs
+    options, data = configuration.optimization, configuration.data
+    expected = rows * measured.rows_share
+    tokens = min(expected, data.max_train_rows or expected) * options.epochs * measured.tokens_per_row
     if options.max_steps is not None:
-        passed = min(passed, options.max_steps * _rows_per_step(configuration))
-    return round(passed * measured.tokens_per_row)
+        # A packed row holds no more than data.max_length tokens.
+        longest = data.max_length if data.packing else measured.tokens_per_row
+        tokens = min(tokens, options.max_steps * _rows_per_step(configuration) * longest)
+    return round(tokens)
+
+
+def basis(configuration: TrainingConfiguration, rows: int | None) -> dict[str, Any]:
+    """What the next estimate must know of this training, as metadata; `rows` are those of the train split."""
+    options = configuration.optimization
+    scaled = {"epochs": options.epochs, "max_steps": options.max_steps}
+    limit = {"max_train_rows": configuration.data.max_train_rows}
+    return {"cost_basis": {"settings": _settings(configuration), **scaled, **limit, "rows": rows}}
 
 
 def estimate(
@@ -223,6 +264,37 @@ def billed_metadata(configuration: TrainingConfiguration, job: Mapping[str, Any]
 
 def _usd(instances: int, seconds: float, price: Price) -> float:
     return instances * seconds * price.usd_per_hour / SECONDS_PER_HOUR
+
+
+def _settings(configuration: TrainingConfiguration) -> dict[str, Any]:
+    """The settings on which speed, tokens a row and the time beside the training depend."""
+    return {
+        name: {field: inner for field, inner in value.items() if f"{name}.{field}" not in SCALED | IDLE}
+        if isinstance(value, dict)
+        else value
+        for name, value in configuration.as_parameters().items()
+        if name not in IDLE
+    }
+
+
+def _rows_passed(
+    configuration: TrainingConfiguration,
+    epochs: float,
+    max_steps: int | None,
+    rows: float,
+    steps: float,
+    resumed_from: float,
+) -> float:
+    """Rows that an earlier job has trained on, each pass counted; 0 where nobody can tell.
+
+    What a job before it had trained on already is not in its seconds.
+    """
+    if not configuration.data.packing:
+        per_step = _rows_per_step(configuration)
+        return min(rows * epochs, steps * per_step) - resumed_from * per_step
+    if steps <= 0 or (max_steps is not None and steps >= max_steps):
+        return 0.0
+    return rows * epochs * (1 - resumed_from / steps)
 
 
 def _rows_per_step(configuration: TrainingConfiguration) -> int:

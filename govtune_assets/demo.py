@@ -135,11 +135,12 @@ class Demo:
         )
 
     def _gates_passed(self, key: dg.AssetKey, year: str | None) -> bool:
-        """Whether every check that blocks has passed; what another only warns of is not mended by asking again."""
+        """Whether every check that blocks has passed on this materialization; what another only warns of is not mended
+        by asking again."""
         graph = self._definitions.resolve_asset_graph()
         checks = [check for check in graph.get_check_keys_for_assets({key}) if graph.get(check).blocking]
-        version = provenance.latest(self._instance, key, year).data_version
-        return gates.passed(self._instance, gates.Consumed(tuple(checks), version, year))
+        made = provenance.latest(self._instance, key, year)
+        return gates.passed(self._instance, gates.Consumed(tuple(checks), made.data_version, year, made.run_id))
 
     def _run(self, selection: dg.AssetSelection, key: dg.AssetKey, year: str | None) -> None:
         """Run the asset with its checks, or the checks alone, in this process, on the shared instance."""

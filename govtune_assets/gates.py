@@ -2,7 +2,8 @@
 
 A blocking asset check stops its own run only: in a backfill the next run would train on a year whose check failed.
 So a stage asks here, inside itself, for the records of every gate of the very data versions that it consumes. No
-record is a refusal, and so is a record about another data version.
+record is a refusal, and so is a record about another data version. The data version of an adapter is the digest of its
+files, which another evaluation leaves as they are: its gates must have looked at the very materialization.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +14,16 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 
 from govtune_assets.keys import EXAMPLES, RAW_FILINGS, RAW_TABLE, SNAPSHOT, adapter_key
+from govtune_assets.provenance import Materialized
 
 HISTORY = 200
 """Newest evaluations of a gate, those of one fiscal year where it has years, that are searched for a data version."""
 
 DATA_VERSION = "data_version"
 """Metadata name under which each gate's evaluation says which data version it looked at."""
+
+MATERIALIZED_BY = "materialized_by"
+"""The same of the Dagster run whose materialization it looked at."""
 
 FILINGS_GATES = tuple(
     dg.AssetCheckKey(RAW_FILINGS, name) for name in ("annual_reports_covered", "few_failed_extractions")
@@ -81,11 +86,20 @@ class GateClosed(dg.Failure):
 
 @dataclass(frozen=True)
 class Consumed:
-    """A data version that a stage consumes, and the gates that must have passed on it."""
+    """A data version that a stage consumes, and the gates that must have passed on it.
+
+    With `run_id` they must have passed on the materialization of that run, not on an earlier one of the same version.
+    """
 
     gates: tuple[dg.AssetCheckKey, ...]
     data_version: str
     partition: str | None = None
+    run_id: str | None = None
+
+
+def of_adapter(configuration: str, adapter: Materialized) -> Consumed:
+    """A configuration's adapter as what consumes it needs it: with the evaluation that this materialization reports."""
+    return Consumed(adapter_gates(configuration), adapter.data_version, run_id=adapter.run_id)
 
 
 def require(instance: dg.DagsterInstance, consumer: str, consumed: Iterable[Consumed]) -> None:
@@ -111,11 +125,16 @@ def _closed(instance: dg.DagsterInstance, gate: dg.AssetCheckKey, item: Consumed
     where = f"{gate.name} of {gate.asset_key.to_user_string()}"
     if item.partition:
         where += f", fiscal year {item.partition}"
-    seen = False
-    for data_version, passed in _evaluations(instance, gate, item.partition):
+    seen, earlier = False, False
+    for data_version, run_id, passed in _evaluations(instance, gate, item.partition):
         seen = True
-        if data_version == item.data_version:
+        if data_version != item.data_version:
+            continue
+        if item.run_id in (None, run_id):
             return None if passed else f"{where}: failed"
+        earlier = True
+    if earlier:
+        return f"{where}: its records are about earlier materializations of this data version"
     if seen:
         return f"{where}: its records are about other data versions, not about {item.data_version[:12]}"
     return f"{where}: has no record"
@@ -123,8 +142,8 @@ def _closed(instance: dg.DagsterInstance, gate: dg.AssetCheckKey, item: Consumed
 
 def _evaluations(
     instance: dg.DagsterInstance, gate: dg.AssetCheckKey, partition: str | None
-) -> Iterable[tuple[str, bool]]:
-    """Finished evaluations of a gate, newest first, as (data version, passed)."""
+) -> Iterable[tuple[str, str, bool]]:
+    """Finished evaluations of a gate, newest first, as (data version, run that materialized it, passed)."""
     history = instance.event_log_storage.get_asset_check_execution_history(
         gate,
         limit=HISTORY,
@@ -136,8 +155,8 @@ def _evaluations(
             continue
         evaluation = record.event.asset_check_evaluation
         if evaluation is not None:
-            version = evaluation.metadata.get(DATA_VERSION)
-            yield str(version.value) if version is not None else "", evaluation.passed
+            version, run_id = (evaluation.metadata.get(name) for name in (DATA_VERSION, MATERIALIZED_BY))
+            yield str(version.value if version else ""), str(run_id.value if run_id else ""), evaluation.passed
 
 
 def consumed_years(data_versions: Mapping[str, str]) -> list[Consumed]:

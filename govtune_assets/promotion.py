@@ -3,11 +3,11 @@
 import dagster as dg
 
 from govtune_assets import gates
-from govtune_assets.registry import CHAMPION, ModelRegistry
+from govtune_assets.registry import CHAMPION, READY, ModelRegistry
 
 
 class NotPromotable(RuntimeError):
-    """The version does not exist, or nothing says of which adapter it was made."""
+    """The version does not exist, is not ready, or nothing says of which adapter it was made."""
 
 
 def promote(instance: dg.DagsterInstance, registry: ModelRegistry, model: str, version: int) -> None:
@@ -20,12 +20,17 @@ def promote(instance: dg.DagsterInstance, registry: ModelRegistry, model: str, v
         version: its number.
 
     Raises:
-        NotPromotable: there is no such version, or it was not registered by this project.
+        NotPromotable: there is no such version, its registration did not end, or it was not registered by this project.
         gates.GateClosed: names every gate that is closed, and why.
     """
     found = registry.version(model, version)
     if found is None:
         raise NotPromotable(f"{model} has no version {version}.")
+    if found.status != READY:
+        raise NotPromotable(
+            f"Version {version} of {model} is {found.status}, not {READY}: its files may be lacking. Delete it, and "
+            "materialize the model again."
+        )
     absent = [name for name in ("configuration", "adapter_sha256") if not found.tags.get(name)]
     if absent:
         raise NotPromotable(

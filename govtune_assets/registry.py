@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 API = "/api/2.0/mlflow/unity-catalog"
 
+READY = "READY"
+"""Status of a version whose files are all there."""
+
 CHAMPION = "champion"
 """Alias of the version that is in use. It moves by `govtune promote` only."""
 
@@ -37,11 +40,15 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version as the registry tells of it: its number, and the tags that say what it was made of."""
+    """A version as the registry tells of it: its number, the tags that say what it was made of, and its status.
+
+    Tags are there from the first; the files are only where the status is `READY`.
+    """
 
     name: str
     version: str
     tags: Mapping[str, str]
+    status: str
 
 
 class ModelRegistry:
@@ -132,7 +139,7 @@ class ModelRegistry:
             return None
         found = answer["model_version"]
         tags = {str(tag["key"]): str(tag["value"]) for tag in found.get("tags", [])}
-        return RegisteredVersion(query["name"], str(found["version"]), tags)
+        return RegisteredVersion(query["name"], str(found["version"]), tags, str(found.get("status", "unknown")))
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version. An explicit act of a person or of an approved promotion."""

@@ -76,9 +76,13 @@ class Settings(BaseSettings):
         {},
         description="JSON object: configuration name to the S3 folder of its base weights; others come from the hub.",
     )
-    kms_key_arn: str = Field("", description="KMS key of training volumes and artifacts.")
-    subnets: CsvTuple = Field((), description="Private subnets of training jobs.")
-    security_groups: CsvTuple = Field((), description="Security groups of training jobs.")
+    kms_key_arn: str = Field(
+        "",
+        description="KMS key of training volumes and artifacts. An instance type with local disks has them in the "
+        "place of a volume: its hardware encrypts them with keys of its own, and takes none.",
+    )
+    subnets: CsvTuple = Field((), description="Private subnets of training jobs; with GOVTUNE_SECURITY_GROUPS.")
+    security_groups: CsvTuple = Field((), description="Security groups of training jobs; with GOVTUNE_SUBNETS.")
     training_configurations: CsvTuple = Field(
         (), description="Names in train/configs/ to build assets for; empty: all that are enabled."
     )
@@ -232,6 +236,16 @@ class Settings(BaseSettings):
         unknown = set(self.snapshot_years) - set(fiscal_years.KEYS)
         if unknown:
             raise ValueError(f"GOVTUNE_SNAPSHOT_YEARS names unknown fiscal years: {', '.join(sorted(unknown))}")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_network(self) -> Self:
+        given, lacking = ("GOVTUNE_SUBNETS", "GOVTUNE_SECURITY_GROUPS")[:: 1 if self.subnets else -1]
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ValueError(
+                f"GOVTUNE_SUBNETS and GOVTUNE_SECURITY_GROUPS go together: set {lacking} too, or neither. With "
+                f"{given} alone training jobs would run outside your network."
+            )
         return self
 
     def required(self, field: str) -> str:

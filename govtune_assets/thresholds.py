@@ -120,7 +120,8 @@ class ModelThresholds(BaseModel):
         0.3,
         ge=0,
         le=1,
-        description="Least mean share of the training's time in which the GPU worked. On a CPU it is not asked.",
+        description="Least mean share of the training's time in which the GPU worked. Where the instance type has a "
+        "GPU, a training without a figure of it fails; 0 asks for none. Of a CPU instance type it is not asked.",
     )
     rouge_l_gain: float = Field(
         0.0,

@@ -1,14 +1,16 @@
 """The request for a SageMaker training job, built from the configuration and the settings.
 
 Always with encryption of volume and artifacts, encryption between containers, private subnets and security groups
-where they are configured. Network isolation stays off: it would cut the job off from Unity Catalog.
+where they are configured. Local disks are encrypted by their hardware. Network isolation stays off: it would cut the
+job off from Unity Catalog.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from govtune_assets.settings import Settings
-from train.config import TrainingConfiguration
+from train.config import ComputeSection, TrainingConfiguration
+from train.instances import has_local_storage
 from train.metrics import METRIC_DEFINITIONS
 
 PROGRAM = "train.py"
@@ -54,15 +56,7 @@ def build(settings: Settings, configuration: TrainingConfiguration, request: Tra
             "sagemaker_submit_directory": f'"{request.source_uri}"',
         },
         "OutputDataConfig": _with_key({"S3OutputPath": f"{work}/training"}, "KmsKeyId", settings),
-        "ResourceConfig": _with_key(
-            {
-                "InstanceType": compute.instance_type,
-                "InstanceCount": compute.instance_count,
-                "VolumeSizeInGB": compute.volume_gib,
-            },
-            "VolumeKmsKeyId",
-            settings,
-        ),
+        "ResourceConfig": _resources(compute, settings),
         "StoppingCondition": {"MaxRuntimeInSeconds": compute.max_runtime_seconds},
         "EnableManagedSpotTraining": compute.spot,
         "EnableInterContainerTrafficEncryption": True,
@@ -107,6 +101,16 @@ def pinned_image(region: str) -> str:
             instance_type="ml.g6e.2xlarge",
         )
     )
+
+
+def _resources(compute: ComputeSection, settings: Settings) -> dict[str, Any]:
+    resources = {
+        "InstanceType": compute.instance_type,
+        "InstanceCount": compute.instance_count,
+        "VolumeSizeInGB": compute.volume_gib,
+    }
+    # Local disks take the volume's place; SageMaker refuses a key for them.
+    return resources if has_local_storage(compute.instance_type) else _with_key(resources, "VolumeKmsKeyId", settings)
 
 
 def _with_key(section: dict[str, Any], field: str, settings: Settings) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""SageMaker's instance types by what a training needs to know of them: number, memory and abilities of their GPUs.
+"""SageMaker's instance types by what a training needs to know of them: their GPUs, and whether they have own disks.
 
 Source: the instance types' pages of Amazon EC2 (https://aws.amazon.com/ec2/instance-types/, accelerated computing) and
 NVIDIA's table of compute capabilities (https://developer.nvidia.com/cuda-gpus). Memory is that of one GPU as the
-pages give it. A new type is added to the table below; one that is neither there nor a CPU's is refused.
+pages give it; own disks are their instance store volumes. A new type is added to the table below; one that is neither
+there nor a CPU's is refused.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _CPU_FAMILIES = re.compile(r"^(c|m|r|t)\d")
+_CPU_FAMILIES_WITH_DISKS = re.compile(r"^(c|m|r)\d+[a-z]*d")
+"""EC2's naming: a `d` among the letters after the generation says that there are instance store volumes."""
+_GPU_FAMILIES_WITHOUT_DISKS = frozenset({"p3"})
 _FP8 = (8, 9)
 _BF16 = (8, 0)
 
@@ -80,3 +84,18 @@ def accelerator(instance_type: str) -> Accelerator | None:
         )
     name, memory, capability, counts = _GPUS[family]
     return Accelerator(name, memory, capability, counts[size])
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether an instance type has disks of its own, which SageMaker takes in the place of a volume.
+
+    Their hardware encrypts them; the service refuses a key for them ("You can't request a VolumeKmsKeyId when using an
+    instance type with local storage", ResourceConfig in the API reference).
+
+    Raises:
+        ValueError: the type is not known.
+    """
+    family = instance_type.split(".")[1]
+    if accelerator(instance_type) is None:
+        return bool(_CPU_FAMILIES_WITH_DISKS.match(family))
+    return family not in _GPU_FAMILIES_WITHOUT_DISKS

@@ -37,6 +37,7 @@ from train.curve import Curve
 from train.data import Row, read_jsonl, read_snapshot
 from train.device_use import DeviceUse
 from train.evaluations_table import Evaluated, write
+from train.files import folder_digest
 from train.job import Interrupted, InterruptionGuard, JobError, JobFolders, failure_line
 from train.launch import launch, plan
 from train.processes import Processes, is_started, joined
@@ -172,6 +173,8 @@ def _run(job: Job, folders: JobFolders, guard: InterruptionGuard, processes: Pro
             **published.metadata,
             **tracked.metadata(),
             "adapter_sha256": saved.adapter.removeprefix("sha256:"),
+            # Of every file that is registered, not of the adapter alone.
+            "model_digest": folder_digest(folders.model),
             **digests,
             **job.provenance,
             "credentials": [*job.credentials, *published.credentials],

@@ -82,11 +82,13 @@ def column_lineage(upstream: dg.AssetKey, made_of: Mapping[str, Sequence[str]]) 
 def job_report(completed: PipesClientCompletedInvocation) -> tuple[dict[str, Any], str]:
     """What a payload reported of its one materialization: plain metadata and the data version.
 
+    The last report counts: where a container was lost after its report, another made the artifact and reported again.
+
     Raises:
         dagster.Failure: the job succeeded without a report, so that nothing is known of what it made.
     """
     reported = completed.get_results(implicit_materializations=False)
-    result = next((item for item in reported if isinstance(item, dg.MaterializeResult)), None)
+    result = next((item for item in reversed(reported) if isinstance(item, dg.MaterializeResult)), None)
     if result is None or result.data_version is None or not result.metadata:
         raise dg.Failure(
             "The job ended well but reported no materialization: its payload is older than this orchestrator, "

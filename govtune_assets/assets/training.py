@@ -3,6 +3,7 @@
 import io
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,6 @@ def _adapter(settings: Settings, configuration: TrainingConfiguration) -> dg.Ass
         extras = {
             "catalog_host": unity_catalog.host,
             "secret_id": unity_catalog.secret_id("trainer"),
-            "region": settings.region,
             "table": table_name(settings, SNAPSHOT),
             "table_version": int(snapshot.metadata["delta_version"]),
             "evaluations_table": table_name(settings, EVALUATIONS),
@@ -170,8 +170,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
         context: dg.AssetExecutionContext, sagemaker: SageMakerResource, unity_catalog: UnityCatalogResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         adapter = provenance.latest(context.instance, adapter_key(configuration.name))
-        gate = gates.Consumed(gates.adapter_gates(configuration.name), data_version=adapter.data_version)
-        gates.require(context.instance, f"Registration of {name}", [gate])
+        gates.require(context.instance, f"Registration of {name}", [gates.of_adapter(configuration.name, adapter)])
         require_access(context, unity_catalog, settings, [configuration])
         trained_from = TrainedFrom.read(context.instance, adapter)
         workspace = unity_catalog.workspace("registrar")
@@ -181,7 +180,7 @@ def _model(settings: Settings, configuration: TrainingConfiguration) -> dg.Asset
         artifact = str(adapter.metadata["model_artifact"])
         with tempfile.TemporaryDirectory() as folder:
             size = unpack(sagemaker.artifact(artifact), Path(folder))
-            _refuse_changed_adapter(Path(folder), adapter)
+            refuse_changed(Path(folder), adapter)
             version, grant = registry.register(
                 name,
                 Path(folder),
@@ -228,18 +227,29 @@ def unpack(archive: bytes, folder: Path) -> int:
             if not 0 < size <= MAXIMUM_ADAPTER_BYTES:
                 raise dg.Failure(f"The adapter's archive unpacks to {size} bytes: it is empty or no adapter.")
             tar.extractall(folder, filter="data")
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise dg.Failure(f"The adapter's archive is refused: {error}. Materialize the adapter again.") from error
     return size
 
 
-def _refuse_changed_adapter(folder: Path, adapter: provenance.Materialized) -> None:
-    """The files must be those that the training job reported: their digest is the adapter's data version."""
-    found = folder_digest(folder / "adapter")
-    if found != adapter.data_version:
+def refuse_changed(folder: Path, adapter: provenance.Materialized) -> None:
+    """Refuse a model folder whose files are not those that the training job reported.
+
+    Every file counts, since every file is registered: figures and attestation can be forged as well as weights, and
+    code can be added.
+
+    Raises:
+        dagster.Failure: a file was changed, added or removed, or the adapter's materialization has no digest of them.
+    """
+    reported, found = adapter.metadata.get("model_digest"), folder_digest(folder)
+    if reported is None:
         raise dg.Failure(
-            f"The adapter in {adapter.metadata['model_artifact']} has the digest {found}, the training job reported "
-            f"{adapter.data_version}: somebody changed the artifact. Materialize the adapter again.",
+            f"{adapter.key.to_user_string()} recorded no model_digest: materialize it again.", allow_retries=False
+        )
+    if found != reported:
+        raise dg.Failure(
+            f"The model folder in {adapter.metadata['model_artifact']} has the digest {found}, the training job "
+            f"reported {reported}: somebody changed the artifact. Materialize the adapter again.",
             allow_retries=False,
         )
 

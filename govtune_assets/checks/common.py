@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from govtune_assets import markdown, provenance
-from govtune_assets.gates import DATA_VERSION
+from govtune_assets.gates import DATA_VERSION, MATERIALIZED_BY
 from govtune_assets.provenance import Materialized
 from govtune_assets.resources.unity_catalog import UnityCatalogResource
 from unitydoor.catalog import Catalog
@@ -163,6 +163,7 @@ def _result(decide: Decide, made: Materialized) -> dg.AssetCheckResult:
             "value": _number(verdict.value),
             "threshold": _number(verdict.threshold),
             DATA_VERSION: made.data_version,
+            MATERIALIZED_BY: made.run_id,
             **verdict.details,
         },
     )

@@ -22,7 +22,7 @@ from govtune_assets.checks.common import (
     recorded,
 )
 from govtune_assets.evaluations import BASE, BASELINES, TUNED, UNSEEN, Champion, Figure
-from govtune_assets.gates import DATA_VERSION
+from govtune_assets.gates import DATA_VERSION, MATERIALIZED_BY
 from govtune_assets.keys import EVALUATIONS, model_key, model_name, table_name
 from govtune_assets.lineage import Node
 from govtune_assets.provenance import Materialized
@@ -31,6 +31,7 @@ from govtune_assets.resources.unity_catalog import UnityCatalogResource
 from govtune_assets.settings import Settings
 from govtune_assets.thresholds import TASK_METRICS, ModelThresholds
 from train.config import TrainingConfiguration
+from train.instances import accelerator
 
 FIGURES_OF_LABELS: dict[str, tuple[str, ...]] = {"T2": ("macro_f1",), "T3": ("f1", "auroc"), "T4": ("f1", "auroc")}
 FIGURES_OF_METRICS: dict[str, tuple[str, ...]] = {
@@ -58,7 +59,10 @@ def build_training_checks(settings: Settings, configuration: TrainingConfigurati
         "evaluation_loss_fell": ("The validation loss fell during training.", evaluation_loss_fell),
         "loss_stays_down": ("The validation loss does not rise again before the training ends.", loss_stays_down),
         "gradients_bounded": ("Every loss and gradient is a finite number, and no gradient is too large.", gradients),
-        "device_used": ("Where the training had a GPU, the GPU worked.", device_used),
+        "device_used": (
+            "Where the instance type has a GPU, the GPU worked.",
+            lambda made, limits: device_used(made, limits, configuration),
+        ),
         "tuned_beats_base": ("The tuned model beats its base by ROUGE-L on companies it never saw.", tuned_beats_base),
         "tasks_not_under_base": (
             "On companies it never saw, the tuned model is at least as good as its base in every task.",
@@ -141,14 +145,20 @@ def gradients(made: Materialized, thresholds: ModelThresholds) -> Verdict:
     return Verdict(verdict.passed, largest, most, f"{sentence}the curve are not finite.", verdict.details)
 
 
-def device_used(made: Materialized, thresholds: ModelThresholds) -> Verdict:
-    """Mean use of the GPU; a training without one has none."""
-    use, least = recorded(made, "device_use"), thresholds.device_use
-    if use is None:
-        return Verdict(True, 0.0, 0.0, "The training had no GPU: nothing is asked of its use.")
-    return Verdict(
-        float(use) >= least, float(use), least, f"The GPU worked {float(use):.0%} of the time ({least:.0%})."
+def device_used(made: Materialized, thresholds: ModelThresholds, configuration: TrainingConfiguration) -> Verdict:
+    """Mean use of the GPU. Without a figure of it a training passes only where its instance type has no GPU, or the
+    threshold asks for no use: a job that fell back to the CPU is paid for as one that did not."""
+    use, least, instance = recorded(made, "device_use"), thresholds.device_use, configuration.compute.instance_type
+    if use is not None:
+        shown = f"The GPU worked {float(use):.0%} of the time ({least:.0%})."
+        return Verdict(float(use) >= least, float(use), least, shown)
+    if accelerator(instance) is None:
+        return Verdict(True, 0.0, 0.0, f"{instance} has no GPU: nothing is asked of its use.")
+    sentence = (
+        f"{instance} has a GPU, but no use of it was recorded: the training ran on the CPU, or nvidia-smi could not "
+        "tell. See the job's log."
     )
+    return Verdict(least <= 0, math.nan, least, sentence)
 
 
 def evaluation_complete(made: Materialized, held: Sequence[Figure], configuration: TrainingConfiguration) -> Verdict:
@@ -351,6 +361,7 @@ def _lineage_complete(settings: Settings, configuration: TrainingConfiguration) 
                 "threshold": len(expected),
                 "Missing": ", ".join(f"{edge.source.name} -> {edge.target.name}" for edge in absent) or "none",
                 DATA_VERSION: model.data_version,
+                MATERIALIZED_BY: model.run_id,
             },
         )
 

@@ -14,8 +14,13 @@ def is_passing(error: BotoCoreError | ClientError) -> bool:
     """Whether the request was throttled, met a fault of the service, or got no answer."""
     if not isinstance(error, ClientError):
         return True
+    return error_code(error) in _THROTTLED or is_server_error(error)
+
+
+def is_server_error(error: ClientError) -> bool:
+    """Whether the service answered with a fault of its own: the request may have been done in spite of it."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error_code(error) in _THROTTLED or status >= SERVER_ERRORS
+    return int(status) >= SERVER_ERRORS
 
 
 def error_code(error: ClientError) -> str:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
@@ -20,10 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dagster import PipesClient, PipesSession, open_pipes_session
 from dagster._core.definitions.resource_annotation import TreatAsResourceParam
 from dagster._core.pipes.client import PipesClientCompletedInvocation
+from dagster._core.storage.tags import ROOT_RUN_ID_TAG
 from dagster_aws.pipes import PipesS3ContextInjector
 
 from govtune_assets import markdown
-from govtune_assets.pipes.aws_errors import error_code, is_passing
+from govtune_assets.pipes.aws_errors import error_code, is_passing, is_server_error
 from govtune_assets.pipes.cloudwatch import LogFollower, LogsUnreadable
 from govtune_assets.pipes.messages import RestartableS3MessageReader
 from govtune_assets.pipes.sagemaker_ends import TERMINAL, end_of
@@ -65,6 +66,21 @@ class JobName:
         """The name for the step that runs."""
         step = context.get_step_execution_context().step.key
         return cls(configuration, context.run.run_id, context.retry_number, step)
+
+    def earlier(self, instance: dg.DagsterInstance, root_run_id: str | None) -> list["JobName"]:
+        """Names of the step's other attempts: earlier retries, and each attempt of the runs that were re-executed.
+
+        `root_run_id` is the run that was executed first; None where this one is it.
+        """
+        names = [replace(self, retry_number=number) for number in range(self.retry_number)]
+        if root_run_id is None:
+            return names
+        executed = instance.get_run_records(dg.RunsFilter(tags={ROOT_RUN_ID_TAG: root_run_id}))
+        for run_id in {root_run_id, *(record.dagster_run.run_id for record in executed)} - {self.run_id}:
+            stats = instance.get_run_step_stats(run_id, [self.step_key])
+            attempts = max([1, *(one.attempts or 1 for one in stats)])
+            names += [replace(self, run_id=run_id, retry_number=number) for number in range(attempts)]
+        return names
 
     def __str__(self) -> str:
         identity = hashlib.sha256(f"{self.run_id}/{self.step_key}".encode()).hexdigest()[:12]
@@ -158,6 +174,7 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
         context: dg.AssetExecutionContext,
         create_training_job_params: Mapping[str, Any],
         extras: dict[str, Any] | None = None,
+        earlier: Sequence[JobName] = (),
     ) -> PipesClientCompletedInvocation:
         """Start the job, follow it to its end and return what it reported.
 
@@ -165,12 +182,15 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
             context: context of the asset that is materialized.
             create_training_job_params: parameters of boto3's `create_training_job`.
             extras: parameters handed to the job through the Pipes context.
+            earlier: jobs that must be over before this one starts, since they write the same checkpoints. One that
+                still runs, because its worker was killed and could not stop it, is stopped and waited for.
 
         Raises:
             TrainingJobFailed: the job was refused, failed or was stopped; the message holds the reason, the metadata
                 the log's tail, and `allow_retries` says whether the same request may succeed later.
         """
         name = create_training_job_params["TrainingJobName"]
+        self._end_earlier(context, [str(one) for one in earlier])
         folder = f"{self._prefix}/{context.run.run_id}/{name}"
         reader = RestartableS3MessageReader(
             bucket=self._bucket, client=self._s3, prefix=folder, interval=min(self._poll_interval, MESSAGES_SECONDS)
@@ -202,6 +222,32 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
 
     # --- start -----------------------------------------------------------------------------------------------------
 
+    def _end_earlier(self, context: dg.AssetExecutionContext, names: Sequence[str]) -> None:
+        """Stop each of the jobs that still runs and wait until it is over.
+
+        Raises:
+            TrainingJobFailed: one could not be looked at, or could not be stopped; nothing was started.
+        """
+        for name in names:
+            try:
+                if self._describe_patiently(context, name)["TrainingJobStatus"] in TERMINAL:
+                    continue
+            except (BotoCoreError, ClientError) as error:
+                if isinstance(error, ClientError) and _is_missing(error):
+                    continue
+                raise TrainingJobFailed(
+                    f"Training job {name} of an earlier attempt could not be looked at ({error}): it may be running, "
+                    "so no other is started.",
+                    allow_retries=is_passing(error),
+                ) from error
+            context.log.warning(f"[pipes] training job {name} of an earlier attempt still runs: stopping it")
+            if problem := self._end(context, name):
+                raise TrainingJobFailed(
+                    f"Training job {name} of an earlier attempt could not be stopped ({problem}): stop it by hand, and "
+                    "re-execute the run.",
+                    allow_retries=False,
+                )
+
     def _enrich(self, session: PipesSession, params: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters with the Pipes variables, and with tags that name the Dagster run.
 
@@ -229,9 +275,10 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
             # The answer to an earlier request for the same run, step and retry was lost: that job is this job.
             context.log.warning(f"[pipes] training job {name} was started already; following it")
             return str(self._describe_patiently(context, name)["TrainingJobArn"])
-        except ClientError as error:
-            raise self._refusal(name, error) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and not is_server_error(error):
+                raise self._refusal(name, error) from error
+            # A fault of the service says as little as no answer does of whether the job was made before it.
             return self._after_lost_answer(context, name, error)
         context.log.info(f"[pipes] training job {name} started")
         return arn
@@ -243,8 +290,10 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
             allow_retries=is_passing(error) or code == "ResourceLimitExceeded",
         )
 
-    def _after_lost_answer(self, context: dg.AssetExecutionContext, name: str, error: BotoCoreError) -> str:
-        """The job's ARN where it was started although no answer came.
+    def _after_lost_answer(
+        self, context: dg.AssetExecutionContext, name: str, error: BotoCoreError | ClientError
+    ) -> str:
+        """The job's ARN where it was started although no answer came, or only that the service failed.
 
         Raises:
             TrainingJobFailed: it was not started, or nobody knows.
@@ -339,28 +388,32 @@ class PipesSageMakerClient(PipesClient, TreatAsResourceParam):
         """Stop the job and wait until it is over; a second interruption ends the waiting, not the stop."""
         if not self._forward_termination:
             return
-        name = watch.name
-        context.log.warning(f"[pipes] interrupted: stopping training job {name}")
+        context.log.warning(f"[pipes] interrupted: stopping training job {watch.name}")
+        problem = self._end(context, watch.name)
+        self._tell_log(context, watch)
+        if problem:
+            context.log.error(f"[pipes] training job {watch.name} could not be stopped ({problem}); stop it by hand")
+
+    def _end(self, context: dg.AssetExecutionContext, name: str) -> str:
+        """Stop a job and wait until it is over; returns why it is not, and nothing where it is."""
         asked, deadline = False, time.monotonic() + STOP_SECONDS
         while True:
             problem = "it still runs"
             try:
                 job = self._describe(name)
                 if job["TrainingJobStatus"] in TERMINAL:
-                    self._tell_log(context, watch)
                     context.log.warning(f"[pipes] training job {name} is over: {_summary(job)}")
-                    return
+                    return ""
                 if not asked:
                     self._client.stop_training_job(TrainingJobName=name)
                     asked = True
             except (BotoCoreError, ClientError) as error:
                 if isinstance(error, ClientError) and _is_missing(error):
                     context.log.info(f"[pipes] training job {name} was never started")
-                    return
+                    return ""
                 problem = str(error)
             if time.monotonic() > deadline:
-                context.log.error(f"[pipes] training job {name} could not be stopped ({problem}); stop it by hand")
-                return
+                return problem
             time.sleep(self._poll_interval)
 
     def _failure(self, job: Mapping[str, Any], watch: _Watch) -> TrainingJobFailed:

@@ -71,17 +71,23 @@ class SageMakerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 would do as much, but Dagster applies one to a cancelled run too.
         """
         prices = cost.load_prices(Path(self.prices), self.region)
-        expected = self._estimate(context.instance, configuration, prices)
+        rows = _training_rows(context.instance)
+        expected = self._estimate(context.instance, configuration, prices, rows)
         context.log.info(f"Cost estimate for {configuration.name}: {_in_words(expected)}")
         cost.require_budget(expected, self.budget_usd, f"Training {configuration.name}")
 
         def told(job: Mapping[str, Any]) -> dict[str, Any]:
-            return {**cost.estimate_metadata(expected), **cost.billed_metadata(configuration, job, prices)}
+            return {
+                **cost.basis(configuration, rows),
+                **cost.estimate_metadata(expected),
+                **cost.billed_metadata(configuration, job, prices),
+            }
 
         s3, payload = self.aws.client("s3"), payloads.train_payload()
         source = payloads.upload(s3, self.work_bucket, payload, "sourcedir.tar.gz", payload.tar_gz())
+        name = JobName.of(configuration.name, context)
         request = training_job.TrainingRequest(
-            name=str(JobName.of(configuration.name, context)),
+            name=str(name),
             source_uri=source,
             run_id=context.run.run_id,
             checkpoints=context.run.root_run_id or context.run.run_id,
@@ -100,6 +106,7 @@ class SageMakerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 context=context,
                 create_training_job_params=training_job.build(settings, configuration, request),
                 extras=extras,
+                earlier=name.earlier(context.instance, context.run.root_run_id),
             )
         except TrainingJobFailed as failure:
             if not failure.allow_retries:
@@ -117,15 +124,20 @@ class SageMakerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return int(self.aws.client("s3").head_object(**_place(uri))["ContentLength"])
 
     def _estimate(
-        self, instance: dg.DagsterInstance, configuration: TrainingConfiguration, prices: cost.Prices
+        self, instance: dg.DagsterInstance, configuration: TrainingConfiguration, prices: cost.Prices, rows: int | None
     ) -> cost.Estimate:
         earlier = provenance.find_latest(instance, adapter_key(configuration.name))
-        snapshot = provenance.find_latest(instance, SNAPSHOT)
         measured = cost.Measured.read(earlier.metadata, configuration) if earlier else None
-        splits = snapshot.metadata.get("rows_by_split") if snapshot else None
-        rows = splits.get("train") if isinstance(splits, Mapping) else None
-        tokens = None if rows is None else cost.training_tokens(configuration, int(rows), measured)
+        tokens = None if rows is None else cost.training_tokens(configuration, rows, measured)
         return cost.estimate(configuration, tokens, prices, measured=measured)
+
+
+def _training_rows(instance: dg.DagsterInstance) -> int | None:
+    """Rows of the newest snapshot's train split; None where nothing says so."""
+    snapshot = provenance.find_latest(instance, SNAPSHOT)
+    splits = snapshot.metadata.get("rows_by_split") if snapshot else None
+    rows = splits.get("train") if isinstance(splits, Mapping) else None
+    return None if rows is None else int(rows)
 
 
 def _in_words(expected: cost.Estimate) -> str:

@@ -5,6 +5,7 @@ moto's backend and response classes are extended; `container.py` holds the contr
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -16,6 +17,9 @@ from localcloud.aws.constraints import violations
 from localcloud.aws.platform import Platform
 from localcloud.aws.plays import INTERRUPT_TAG, Plays
 from localcloud.aws.training import Runner, TrainingJob
+
+LOCAL_STORAGE = re.compile(r"^ml\.(?:g[4-6]|p3dn|p[4-6]|[cmr]\d+[a-z]*d)")
+"""Instance types with instance store volumes, by EC2's pages of instance types."""
 
 
 class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
@@ -39,16 +43,24 @@ class LocalSageMakerBackend(models.SageMakerModelBackend):  # type: ignore[misc]
         self.runner.start(job)
         return arn
 
+    def describe_training_job(self, training_job_name: str) -> dict[str, Any]:
+        """DescribeTrainingJob, in the service's words where there is no such job."""
+        return self._job(training_job_name).response_object
+
     def stop_training_job(self, name: str) -> None:
         """StopTrainingJob: SIGTERM now, SIGKILL 120 seconds later."""
-        job = self.training_jobs.get(name)
-        if job is None:
-            raise ValidationError(message="Requested resource not found.")
+        job = self._job(name)
         if job.training_job_status != "InProgress":
             raise ValidationError(
                 message=f"The request was rejected because the training job is in status {job.training_job_status}."
             )
         self.runner.stop(job)
+
+    def _job(self, name: str) -> TrainingJob:
+        job: TrainingJob | None = self.training_jobs.get(name)
+        if job is None:
+            raise ValidationError(message="Requested resource not found.")
+        return job
 
 
 def _check(request: dict[str, Any]) -> None:
@@ -68,6 +80,12 @@ def _check(request: dict[str, Any]) -> None:
         )
     if request["ResourceConfig"].get("InstanceCount", 1) != 1:
         problems.append("the local SageMaker trains on one instance; InstanceCount must be 1")
+    if request["ResourceConfig"].get("VolumeKmsKeyId") and LOCAL_STORAGE.match(
+        request["ResourceConfig"].get("InstanceType", "")
+    ):
+        problems.append(
+            "ResourceConfig.VolumeKmsKeyId: you can't request one when using an instance type with local storage"
+        )
     for channel in request.get("InputDataConfig") or []:
         if (channel.get("InputMode") or "File") != "File" or "S3DataSource" not in channel["DataSource"]:
             problems.append(f"channel {channel['ChannelName']}: the local SageMaker has InputMode File from S3 only")

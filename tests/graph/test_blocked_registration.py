@@ -6,6 +6,7 @@ stands in for the cloud: SageMaker hands out the report, and the table of evalua
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import pytest
 
 from govtune_assets import gates, provenance
 from govtune_assets.access.declaration import Stage
+from govtune_assets.assets.training import refuse_changed
 from govtune_assets.definitions import build_defs
 from govtune_assets.gates import ADAPTER_GATES, SNAPSHOT_GATES, GateClosed
 from govtune_assets.keys import EVALUATIONS, SNAPSHOT, adapter_key, model_key, model_name, table_name
@@ -266,12 +268,37 @@ def test_gates_that_were_left_out_are_closed_gates(project: Callable[[str], Proj
     assert not good.run(MODEL).success
 
 
+def test_passes_of_an_earlier_evaluation_do_not_cover_the_next(
+    project: Callable[[str], Project], tmp_path: Path
+) -> None:
+    """Other test rows leave the adapter's bytes as they are, and so its data version."""
+    good = project("good")
+    assert good.run(ADAPTER).success
+    reported = json.loads(Path(good.resources["sagemaker"].report).read_text())
+    worse = tmp_path / "worse.json"
+    worse.write_text(json.dumps({**reported, "rouge_l_tuned": 0.0}))
+    again = dataclasses.replace(
+        good,
+        resources={
+            **good.resources,
+            "sagemaker": good.resources["sagemaker"].model_copy(update={"report": str(worse)}),
+        },
+    )
+    assert again.run(ADAPTER, checks=False).success
+    alone = again.run(MODEL)
+    (failure,) = [event for event in alone.all_events if event.is_step_failure]
+    assert "tuned_beats_base of ml/tiny/lora_adapter: its records are about earlier" in failure.message + str(
+        failure.step_failure_data.error
+    )
+
+
 def test_a_good_training_passes_and_its_figures_are_shown(project: Callable[[str], Project]) -> None:
     good = project("good")
     assert good.run(ADAPTER).success
     assert good.failed_gates() == set()
     adapter = provenance.latest(good.instance, ADAPTER)
-    assert gates.passed(good.instance, gates.Consumed(gates.adapter_gates("tiny"), adapter.data_version))
+    assert gates.passed(good.instance, gates.of_adapter("tiny", adapter))
+    refuse_changed(Path(good.resources["sagemaker"].report).with_suffix("") / "model", adapter)
     assert adapter.metadata["Losses"].startswith("![Losses by step](<data:image/svg+xml,")
     assert "| T1 ROUGE-L | 0.333 | 0.9" in adapter.metadata["Base and tuned"]
     table = provenance.latest(good.instance, EVALUATIONS, "tiny")
@@ -309,8 +336,9 @@ def test_promotion_asks_the_gates(project: Callable[[str], Project]) -> None:
     name = model_name(bad.settings, load_all(bad.settings.training_configuration_folder)["tiny"])
     tags = [{"key": "configuration", "value": "tiny"}, {"key": "adapter_sha256", "value": digest}]
     got = f"{REGISTRY}/model-versions/get"
-    bad.told[f"{got} 1"] = (200, {"model_version": {"version": "1", "tags": tags}})
-    bad.told[f"{got} 2"] = (200, {"model_version": {"version": "2", "tags": tags[:1]}})
+    ready = {"status": "READY"}
+    bad.told[f"{got} 1"] = (200, {"model_version": {"version": "1", "tags": tags, **ready}})
+    bad.told[f"{got} 2"] = (200, {"model_version": {"version": "2", "tags": tags[:1], **ready}})
     registry = ModelRegistry(bad.resources["unity_catalog"].workspace("registrar"), "us-east-1")
     with pytest.raises(GateClosed, match=f"Promotion of version 1 of {name} refuses.*\n.*tuned_beats_base"):
         promote(bad.instance, registry, name, 1)
@@ -325,3 +353,8 @@ def test_promotion_asks_the_gates(project: Callable[[str], Project]) -> None:
     alias = f"/api/2.1/unity-catalog/models/{name}/aliases/champion "
     good.told[alias] = (200, {"alias_name": "champion", "version_num": 1})
     promote(good.instance, registry, name, 1)
+
+    half = {"version": "1", "tags": tags, "status": "PENDING_REGISTRATION"}
+    good.told[f"{got} 1"] = (200, {"model_version": half})
+    with pytest.raises(NotPromotable, match=r"Version 1 of .* is PENDING_REGISTRATION, not READY"):
+        promote(good.instance, registry, name, 1)

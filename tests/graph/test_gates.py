@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from govtune_assets import gates
+from govtune_assets import gates, provenance
 from govtune_assets.checks.common import Gate, Verdict, build_gate
 from govtune_assets.gates import Consumed, GateClosed, require
 from govtune_assets.partitions import FISCAL_YEARS
@@ -90,6 +90,22 @@ def test_a_later_failure_on_the_same_version_closes(instance: dg.DagsterInstance
     materialize(instance, "2023", "v1", passed=True)
     materialize(instance, "2023", "v1", passed=False)
     assert "failed" in closed(instance, "v1")
+
+
+def test_a_pass_of_an_earlier_materialization_is_none_of_the_next(instance: dg.DagsterInstance) -> None:
+    """An adapter's bytes stay the same where only its evaluation has changed."""
+
+    def consumed() -> list[Consumed]:
+        run_id = provenance.latest(instance, KEY, "2023").run_id
+        return [Consumed((GATE,), "v1", "2023", run_id)]
+
+    materialize(instance, "2023", "v1", passed=True)
+    require(instance, "A stage", consumed())
+    materialize(instance, "2023", "v1", passed=True, check=False)
+    with pytest.raises(GateClosed, match="its records are about earlier materializations of this data version"):
+        require(instance, "A stage", consumed())
+    materialize(instance, "2023", "v1", passed=True)
+    require(instance, "A stage", consumed())
 
 
 def test_every_closed_gate_is_named(instance: dg.DagsterInstance) -> None:

@@ -63,7 +63,7 @@ GOOD: dict[str, Any] = {
         {"step": 2, "train_loss": 1.5, "gradient_norm": 3.0, "validation_loss": 1.0},
         {"step": 3, "train_loss": 1.4, "gradient_norm": 2.0, "validation_loss": 1.02},
     ],
-    "device_use": None,
+    "device_use": 0.8,
     "rouge_l_base": 0.3,
     "rouge_l_tuned": 0.6,
     "evaluation": evaluation(),
@@ -96,6 +96,15 @@ def baselines(found: Materialized, limits: ModelThresholds) -> Verdict:
     return training.tasks_not_under_baselines(found, limits, TASKS)
 
 
+def device(found: Materialized, limits: ModelThresholds) -> Verdict:
+    return training.device_used(found, limits, on("ml.g6e.2xlarge"))
+
+
+def on(instance_type: str) -> TrainingConfiguration:
+    known = configuration("T1")
+    return known.model_copy(update={"compute": known.compute.model_copy(update={"instance_type": instance_type})})
+
+
 def curve(**last: float) -> list[Mapping[str, float]]:
     return [*GOOD["curve"], {"step": 4, **last}]
 
@@ -109,7 +118,8 @@ FAULTS: list[tuple[Callable[[Materialized, ModelThresholds], Verdict], dict[str,
     (training.gradients, {"curve": curve(train_loss=math.inf)}, "1 numbers of the curve are not finite"),
     (training.gradients, {"curve": curve(gradient_norm=math.nan)}, "is nan"),
     (training.gradients, {"curve": []}, "of 0 gradient norms"),
-    (training.device_used, {"device_use": 0.29}, "29% of the time"),
+    (device, {"device_use": 0.29}, "29% of the time"),
+    (device, {"device_use": None}, "ml.g6e.2xlarge has a GPU, but no use of it was recorded"),
     (training.tuned_beats_base, {"rouge_l_tuned": 0.3}, "0.300, of the base model 0.300"),
     (base, {"evaluation": with_figure("T3", "f1", TUNED, 0.29)}, "T3: f1"),
     (base, {"evaluation": with_figure("T3", "f1", TUNED, None)}, "T3: f1"),
@@ -149,7 +159,8 @@ def test_every_gate_has_a_fault_that_closes_it() -> None:
     [
         ({"loss_rise": 0.07}, training.loss_stays_down, {"curve": curve(validation_loss=1.06)}),
         ({"gradient_norm": 200.0}, training.gradients, {"curve": curve(gradient_norm=101.0)}),
-        ({"device_use": 0.2}, training.device_used, {"device_use": 0.29}),
+        ({"device_use": 0.2}, device, {"device_use": 0.29}),
+        ({"device_use": 0.0}, device, {"device_use": None}),
         ({"rouge_l_gain": -0.1}, training.tuned_beats_base, {"rouge_l_tuned": 0.3}),
         ({"under_base": 0.02}, base, {"evaluation": with_figure("T3", "f1", TUNED, 0.29)}),
         ({"under_baselines": 0.02}, baselines, {"evaluation": with_figure("T2", "macro_f1", TUNED, 0.44)}),
@@ -175,8 +186,9 @@ def test_a_baseline_without_an_interval_is_its_own_bound() -> None:
 
 
 def test_the_use_of_a_gpu_is_judged_where_there_is_one() -> None:
-    assert training.device_used(made(device_use=0.3), LIMITS).passed
-    assert "had no GPU" in training.device_used(made(), LIMITS).sentence
+    assert device(made(device_use=0.3), LIMITS).passed
+    on_cpu = training.device_used(made(device_use=None), LIMITS, on("ml.c7i.2xlarge"))
+    assert on_cpu.passed and "ml.c7i.2xlarge has no GPU" in on_cpu.sentence
 
 
 def complete(rows: Sequence[Mapping[str, Any]], held: Sequence[Figure] | None = None, **changed: Any) -> Verdict:
@@ -224,7 +236,7 @@ def test_without_a_figure_of_its_own_nothing_passes_the_champion() -> None:
 
 def test_what_an_older_training_did_not_report_is_said() -> None:
     older = Materialized(adapter_key("x"), None, "run", 0.0, "v", None, {"loss_before": 2.0, "loss_after": 1.0})
-    for decide in (training.loss_stays_down, training.device_used, base):
+    for decide in (training.loss_stays_down, device, base):
         with pytest.raises(dg.Failure, match="recorded no"):
             decide(older, LIMITS)
 

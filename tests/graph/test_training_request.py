@@ -32,7 +32,7 @@ def test_every_configuration_makes_a_valid_request(name: str) -> None:
     report = ParamValidator().validate(params, shape)
     assert not report.has_errors(), report.generate_report()
     assert list(violations(shape, params)) == []
-    assert params["ResourceConfig"]["VolumeKmsKeyId"] == params["OutputDataConfig"]["KmsKeyId"]
+    assert params["OutputDataConfig"]["KmsKeyId"] == settings.kms_key_arn
     assert params["EnableInterContainerTrafficEncryption"] is True
     assert params["EnableNetworkIsolation"] is False
     assert params["VpcConfig"] == {"Subnets": ["subnet-0"], "SecurityGroupIds": ["sg-0"]}
@@ -41,6 +41,34 @@ def test_every_configuration_makes_a_valid_request(name: str) -> None:
     assert sent == load_all()[name]
     assert all(len(value) <= 512 for value in params["Environment"].values())
     assert "huggingface-pytorch-training" in params["AlgorithmSpecification"]["TrainingImage"]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "takes_a_key"),
+    [
+        ("ml.c7i.2xlarge", True),
+        ("ml.p3.2xlarge", True),
+        ("ml.m5dn.xlarge", False),
+        ("ml.r6gd.xlarge", False),
+        ("ml.g6e.2xlarge", False),
+        ("ml.p5.48xlarge", False),
+    ],
+)
+def test_a_key_is_given_only_for_a_volume_that_takes_one(instance_type: str, takes_a_key: bool) -> None:
+    """SageMaker refuses one for local disks, which the instance's hardware encrypts."""
+    usual = load_all()["smollm2-135m"]
+    other = usual.model_copy(update={"compute": usual.compute.model_copy(update={"instance_type": instance_type})})
+    key = "arn:aws:kms:us-east-1:123456789012:key/0"
+    params = build(Settings(sagemaker_role_arn=ROLE, kms_key_arn=key), other, REQUEST)
+    assert params["ResourceConfig"].get("VolumeKmsKeyId") == (key if takes_a_key else None)
+    assert params["OutputDataConfig"]["KmsKeyId"] == key
+
+
+@pytest.mark.parametrize("given", ["subnets", "security_groups"])
+def test_half_a_network_is_refused(given: str) -> None:
+    """SageMaker takes both or none; without both the job would run outside the private subnets."""
+    with pytest.raises(ValueError, match="GOVTUNE_SUBNETS and GOVTUNE_SECURITY_GROUPS go together"):
+        Settings.model_validate({given: ("x-0",)})
 
 
 def test_spot_waits_at_least_as_long_as_it_may_run() -> None:

@@ -48,9 +48,13 @@ def configuration(
     return parse(values, source="test")
 
 
-def earlier(**changes: object) -> dict[str, object]:
-    """An adapter's metadata: 100 rows twice, 200,000 tokens in 100 s, 160 s on the instance, 80 s billed."""
+def earlier(of: TrainingConfiguration | None = None, rows: int | None = 100, **changes: object) -> dict[str, object]:
+    """An adapter's metadata: 100 rows twice, 200,000 tokens in 100 s, 160 s on the instance, 80 s billed.
+
+    `of` is what was trained, `rows` the snapshot's rows in the train split at that time.
+    """
     return {
+        **cost.basis(of or configuration(), rows),
         "instance_type": "ml.g6e.2xlarge",
         "tokens_per_second": 2000.0,
         "train_seconds": 100.0,
@@ -71,7 +75,7 @@ def test_without_an_earlier_run_the_longest_run_is_the_bound(prices: cost.Prices
 def test_spot_takes_the_tables_share_off_until_a_run_has_shown_its_own(prices: cost.Prices) -> None:
     spot = configuration(spot=True)
     assert cost.estimate(spot, None, prices).usd == pytest.approx(0.5 * 2 * 3.6)
-    measured = cost.Measured.read(earlier(billable_seconds=40), spot)
+    measured = cost.Measured.read(earlier(spot, billable_seconds=40), spot)
     assert measured is not None
     assert cost.estimate(spot, None, prices, measured=measured).usd == pytest.approx(0.25 * 2 * 3.6)
 
@@ -79,8 +83,8 @@ def test_spot_takes_the_tables_share_off_until_a_run_has_shown_its_own(prices: c
 def test_an_earlier_run_gives_speed_length_of_rows_and_what_comes_beside(prices: cost.Prices) -> None:
     wanted = configuration()
     measured = cost.Measured.read(earlier(), wanted)
-    assert measured == cost.Measured(2000.0, 60.0, 1000.0, 0.5)
-    assert cost.Measured.read(earlier(resumed_from=5), wanted) == cost.Measured(2000.0, 60.0, 1250.0, 0.5)
+    assert measured == cost.Measured(2000.0, 60.0, 1000.0, 0.5, 1.0)
+    assert cost.Measured.read(earlier(resumed_from=5), wanted) == cost.Measured(2000.0, 60.0, 1250.0, 0.5, 1.0)
     tokens = cost.training_tokens(wanted, 300, measured)
     assert tokens == 300 * 2 * 1000
     expected = cost.estimate(wanted, tokens, prices, measured=measured)
@@ -89,15 +93,88 @@ def test_an_earlier_run_gives_speed_length_of_rows_and_what_comes_beside(prices:
     assert cost.training_tokens(configuration(max_train_rows=50), 300, measured) == 50 * 2 * 1000
 
 
+@pytest.mark.parametrize(
+    ("section", "changed"),
+    [
+        ("base_model", {"name": "someone/larger"}),
+        ("compute", {"threads": 2}),
+        ("data", {"max_length": 8192}),
+        ("lora", {"rank": 128}),
+        ("optimization", {"batch_size": 16}),
+        ("evaluation", {"max_new_tokens": 512}),
+    ],
+)
+def test_a_run_with_other_settings_tells_nothing_of_this_one(section: str, changed: dict[str, object]) -> None:
+    """Otherwise a budget would be held against the cost of another training."""
+    values = configuration().as_parameters()
+    values[section] |= changed
+    assert cost.Measured.read(earlier(), parse(values, source="test")) is None
+
+
+def test_what_only_makes_a_run_longer_is_reckoned(prices: cost.Prices) -> None:
+    """An earlier run of one epoch, for one of four: its rows were passed once."""
+    values = configuration(runtime=600).as_parameters()
+    values |= {"description": "Another."}
+    values["optimization"] |= {"epochs": 4.0, "learning_rate": 1e-3}
+    longer = parse(values, source="test")
+    values["optimization"] |= {"epochs": 1.0}
+    measured = cost.Measured.read(earlier(parse(values, source="test")), longer)
+    assert measured is not None
+    assert measured.tokens_per_row == 2000.0
+    assert cost.training_tokens(longer, 100, measured) == 4 * 100 * 2000
+
+
+def test_packed_rows_are_counted_as_the_snapshots_rows(prices: cost.Prices) -> None:
+    """25 steps of 8 packed rows held 200 examples four times over: a step is no measure of them."""
+    packed = configuration(packing=True)
+    measured = cost.Measured.read(earlier(packed, steps=6, rows_train=100), packed)
+    assert measured is not None
+    assert measured.tokens_per_row == 200_000 / (100 * 2)
+    assert cost.training_tokens(packed, 100, measured) == 200_000
+    halfway = cost.Measured.read(earlier(packed, steps=6, resumed_from=3), packed)
+    assert halfway is not None and halfway.tokens_per_row == 200_000 / (100 * 2 / 2)
+
+
+def test_of_packed_rows_that_were_stopped_nobody_knows_the_number() -> None:
+    values = configuration(packing=True).as_parameters()
+    values["optimization"] |= {"max_steps": 6}
+    stopped = parse(values, source="test")
+    assert cost.Measured.read(earlier(stopped, steps=6), stopped) is None
+    measured = cost.Measured.read(earlier(configuration(packing=True), steps=60), stopped)
+    assert measured is not None
+    most = 6 * 8 * stopped.data.max_length
+    assert cost.training_tokens(stopped, 10**9, measured) == most
+
+
+def test_the_share_of_the_snapshot_that_trained_is_taken_again() -> None:
+    """Of 400 rows 100 are of the configuration's tasks; and a cut says nothing of how many there were."""
+    some = configuration()
+    measured = cost.Measured.read(earlier(some, rows=400), some)
+    assert measured is not None and measured.rows_share == 0.25
+    assert cost.training_tokens(some, 800, measured) == 200 * 2 * 1000
+    cut = configuration(max_train_rows=100)
+    bounded = cost.Measured.read(earlier(cut, rows=400), cut)
+    assert bounded is not None and bounded.rows_share == 1.0
+    unknown = cost.Measured.read(earlier(some, rows=None), some)
+    assert unknown is not None and unknown.rows_share == 1.0
+
+
 def test_no_job_is_reckoned_longer_than_it_may_run(prices: cost.Prices) -> None:
     wanted = configuration(runtime=600)
     measured = cost.Measured.read(earlier(), wanted)
+    assert measured is not None
     assert cost.estimate(wanted, 10**9, prices, measured=measured).seconds == 600
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"instance_type": "ml.p5.48xlarge"}, {"tokens_per_second": 0.0}, {"billable_seconds": None}, {"steps": "many"}],
+    [
+        {"cost_basis": None},
+        {"cost_basis": {}},
+        {"tokens_per_second": 0.0},
+        {"billable_seconds": None},
+        {"steps": "many"},
+    ],
 )
 def test_a_run_that_tells_nothing_of_this_one_is_passed_over(changes: dict[str, object]) -> None:
     assert cost.Measured.read(earlier(**changes), configuration()) is None

@@ -138,6 +138,25 @@ def test_a_lost_answer_starts_nothing_twice_and_throttled_looks_lose_nothing(
     assert [line for line in printed if "loss=" in line] == [f"step={step} loss={4 / step}" for step in (1, 2, 3)]
 
 
+def test_a_job_that_was_started_in_spite_of_a_server_error_is_followed(training: Training) -> None:
+    client = training.aws.client("sagemaker")
+    start = Fault(client)
+    start.break_answer("CreateTrainingJob")
+    before = training.jobs()
+    run = training.run(steps=1, client=client)
+    assert run.result.success, run.log
+    assert start.left == 0
+    assert training.jobs() - before == {run.metadata["training_job"]}
+
+
+def test_a_server_error_before_the_start_may_be_tried_again(training: Training) -> None:
+    client = training.aws.client("sagemaker")
+    Fault(client).fail("CreateTrainingJob")
+    run = training.run(steps=1, client=client)
+    assert "was not started: " in run.failure.description and "InternalFailure" in run.failure.description
+    assert run.failure.allow_retries is True
+
+
 def test_a_job_whose_worker_died_is_followed_by_the_next_and_heard_from_its_first_message(training: Training) -> None:
     """The first worker's start is sent twice by botocore, since its answer is lost: the name is in use already."""
     dying = training.aws.client("sagemaker", attempts=3)

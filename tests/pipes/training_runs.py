@@ -55,6 +55,20 @@ class WorkerDied(Exception):
     """Stands for the death of the process that follows a job."""
 
 
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Any:
+        yield self.read()
+
+
+def _answer(status: int, code: str, message: str) -> Callable[[Any], Any]:
+    """What botocore gets in the place of the service's answer."""
+    text = json.dumps({"__type": code, "message": message}).encode()
+    return lambda request: botocore.awsrequest.AWSResponse(request.url, status, {}, _Raw(text))
+
+
+_INTERNAL = _answer(500, "InternalFailure", "We encountered an internal error")
+
+
 class Fault:
     """Answers the first requests for some operations in the service's place, or loses its answers.
 
@@ -67,14 +81,20 @@ class Fault:
 
     def throttle(self, *operations: str, times: int) -> None:
         """Refuse the first `times` requests for `operations`."""
+        self._refuse(_answer(400, "ThrottlingException", "Rate exceeded"), *operations, times=times)
+
+    def fail(self, operation: str) -> None:
+        """Answer the first request for `operation` with a fault of the service, which has done nothing."""
+        self._refuse(_INTERNAL, operation, times=1)
+
+    def _refuse(self, answer: Callable[[Any], Any], *operations: str, times: int) -> None:
         self.left = times
 
         def refuse(request: Any, **_: Any) -> Any:
             if self.left <= 0:
                 return None
             self.left -= 1
-            text = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()
-            return botocore.awsrequest.AWSResponse(request.url, 400, {}, _Raw(text))
+            return answer(request)
 
         service = self._client.meta.service_model.service_id.hyphenize()
         for operation in operations:
@@ -94,23 +114,29 @@ class Fault:
 
     def lose_answer(self, operation: str) -> None:
         """Have the service do one request for `operation`, and lose its answer on the way back."""
+
+        def lost(request: Any) -> Any:
+            raise botocore.exceptions.ConnectionClosedError(endpoint_url=request.url)
+
+        self._answer_with(lost, operation)
+
+    def break_answer(self, operation: str) -> None:
+        """Have the service do one request for `operation`, and answer that it failed itself."""
+        self._answer_with(_INTERNAL, operation)
+
+    def _answer_with(self, answer: Callable[[Any], Any], operation: str) -> None:
         session = self._client._endpoint.http_session
         send = session.send
         self.left = 1
 
         def sent(request: Any) -> Any:
-            answer = send(request)
+            got = send(request)
             if self.left and request.headers.get("X-Amz-Target", b"").decode().endswith(operation):
                 self.left -= 1
-                raise botocore.exceptions.ConnectionClosedError(endpoint_url=request.url)
-            return answer
+                return answer(request)
+            return got
 
         session.send = sent
-
-
-class _Raw(io.BytesIO):
-    def stream(self, **_: Any) -> Any:
-        yield self.read()
 
 
 @dataclass
@@ -183,6 +209,13 @@ class Training:
             "Tags": [{"Key": "team", "Value": "govtune"}],
             **more,
         }
+
+    def sleeper(self, *, seconds: int) -> dict[str, Any]:
+        """Changed parameters for a payload that does nothing for a while, whoever started it."""
+        key = "code/sleeper.tar.gz"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=tar_gz(train_py=f"import time; time.sleep({seconds})"))
+        submit = {"sagemaker_submit_directory": f'"s3://{self.bucket}/{key}"'}
+        return {"HyperParameters": {"sagemaker_program": '"train.py"', **submit}}
 
     def run(
         self,

@@ -225,7 +225,12 @@ def test_job_name_is_used_once_and_limits_are_kept(training: Training) -> None:
         training.start("print(1)", TrainingJobName=name)
     with pytest.raises(ClientError, match="512"):
         training.start("print(1)", Environment={"LONG": "x" * 513})
+    disks = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10, "VolumeKmsKeyId": "key"}
+    with pytest.raises(ClientError, match="with local storage"):
+        training.start("print(1)", ResourceConfig=disks)
     training.ended(name)
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        training.client.describe_training_job(TrainingJobName="no-such-job")
     with pytest.raises(ClientError, match="is in status Completed"):
         training.client.stop_training_job(TrainingJobName=name)
 
