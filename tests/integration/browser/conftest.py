@@ -72,8 +72,9 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"the Dagster UI did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Chromium. It ends with this folder: while Playwright is there its event loop runs, and no test can run another."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     assert executable, "chromium is missing: install Debian's package (apt-get install chromium)"
     with sync_playwright() as playwright:
