@@ -7,6 +7,7 @@ and answers each with a JSON line, after it has checked what must hold for any b
 from __future__ import annotations
 
 import json
+import resource
 import select
 import subprocess
 import sys

@@ -74,7 +74,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium. It ends with this folder: while Playwright is there its event loop runs, and no test can run another."""
+    """Chromium. It ends with this folder: while Playwright is there its event loop runs, and no other can."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     assert executable, "chromium is missing: install Debian's package (apt-get install chromium)"
     with sync_playwright() as playwright:
