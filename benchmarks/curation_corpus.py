@@ -15,6 +15,7 @@ reports of every third company have a summary of principal risks. 1,000 risk fac
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -41,14 +42,16 @@ _FACTOR = pa.struct(
 )
 RAW = pa.schema(
     [
-        *((name, pa.string()) for name in ("cik", "ticker", "form_type", "accession_number", "source_url", "status")),
+        *((name, pa.string()) for name in ("cik", "ticker", "entity_name", "form_type", "accession_number")),
+        *((name, pa.string()) for name in ("source_url", "document_sha256", "status", "extractor_version")),
         *((name, pa.int32()) for name in ("fiscal_year", "fiscal_quarter")),
-        ("filing_date", pa.date32()),
+        *((name, pa.date32()) for name in ("filing_date", "period_end")),
+        ("risk_factor_text", pa.string()),
         ("risk_factors", pa.list_(_FACTOR)),
         ("summary", pa.string()),
     ]
 )
-"""Those columns of `raw.risk_factors` that the jobs read."""
+"""Those columns of `raw.risk_factors` that the jobs read: a row's content."""
 HEADINGS = (
     "Risks Related to Our Business and Operations",
     "Risks Related to Our Industry",
@@ -128,17 +131,23 @@ def filing(number: int, words: int = WORDS) -> dict[str, Any]:
         group = HEADINGS[index * len(HEADINGS) // FACTORS]
         factors.append({"group": group, "subcaption": caption, "body": text, "start": end, "end": end + len(text)})
         end += len(text) + 1
+    text = "\n".join(factor["body"] for factor in factors)
     entries = (" ".join(factor["subcaption"].split()[:_SUMMARY_WORDS]) for factor in factors[:_SUMMARY_ENTRIES])
     return {
         "cik": cik,
         "ticker": f"T{company}",
+        "entity_name": f"Company {company}",
         "form_type": "10-K",
         "fiscal_year": year,
         "fiscal_quarter": None,
         "accession_number": f"{cik}-{year % 100}-000001",
         "filing_date": dt.date(year, 12, 1),
+        "period_end": dt.date(year, 9, 30),
         "source_url": f"https://filings.example/{company}/{year}",
+        "document_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "status": "full",
+        "extractor_version": "generated",
+        "risk_factor_text": text,
         "risk_factors": factors,
         "summary": None if company % _SUMMARIZED_COMPANIES else "\n".join(f"\u2022 {entry}" for entry in entries),
     }
