@@ -51,7 +51,7 @@ def test_the_open_client_grants(subject: Subject, world: World, record_property:
     if Capability.SPACED in subject.missing:
         with pytest.raises(ValueError, match="USE_SCHEMA"):
             open_client(subject, act)
-        record_property(UNSUPPORTED, Capability.SPACED)
+        record_property(UNSUPPORTED, Capability.SPACED.value)
         return
     held = open_client(subject, act).privilege_assignments
     assert [entry.privileges for entry in held if entry.principal == who.client_id] == [[Privilege.USE_SCHEMA]]
