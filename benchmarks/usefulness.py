@@ -145,10 +145,9 @@ def write_card(work: Work, figures: list[dict[str, Any]], card: Path) -> None:
 
 
 def _examples(figures: list[dict[str, Any]], split: str) -> int:
-    sizes = {figure["task"]: 0 for figure in figures if figure["split"] == split}
-    for figure in (figure for figure in figures if figure["split"] == split):
-        sizes[figure["task"]] = max(sizes[figure["task"]], figure["examples"])
-    return sum(sizes.values())
+    own = [figure for figure in figures if figure["split"] == split]
+    tasks = {figure["task"] for figure in own}
+    return sum(max(figure["examples"] for figure in own if figure["task"] == task) for task in tasks)
 
 
 def read(path: Path) -> Any:

@@ -16,6 +16,19 @@ from govtune_assets import payloads
 
 END_STATES = ("SUCCESS", "FAILED", "CANCELLED")
 
+CONTEXT = {
+    "asset_keys": ["it"],
+    "code_version_by_asset_key": {"it": None},
+    "provenance_by_asset_key": {"it": None},
+    "partition_key": None,
+    "partition_key_range": None,
+    "partition_time_window": None,
+    "run_id": "run",
+    "job_name": None,
+    "retry_number": 0,
+}
+"""What Dagster tells a Pipes process of a run, but for the extras."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -56,18 +69,7 @@ class Emr:
         payload, prefix = payloads.spark_payload(), f"pipes/spark/{uuid.uuid4()}"
         archive = payloads.upload(self.s3, self._bucket, payload, "payload.zip", payload.zip())
         entry = dict(payload.files)["spark/entry.py"]
-        context = {
-            "asset_keys": ["it"],
-            "code_version_by_asset_key": {"it": None},
-            "provenance_by_asset_key": {"it": None},
-            "partition_key": None,
-            "partition_key_range": None,
-            "partition_time_window": None,
-            "run_id": "run",
-            "job_name": None,
-            "retry_number": 0,
-            "extras": dict(extras),
-        }
+        context = CONTEXT | {"extras": dict(extras)}
         messages = {"bucket": self._bucket, "key_prefix": prefix, "include_stdio_in_messages": True}
         where = {"bucket": self._bucket, "key": f"{prefix}-context.json"}
         self.s3.put_object(Bucket=where["bucket"], Key=where["key"], Body=json.dumps(context).encode())

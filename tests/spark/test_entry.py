@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from dagster_pipes import encode_param
+from emr import CONTEXT
 
 PROJECT = Path(__file__).parents[2]
 PROGRAM = """
@@ -17,17 +18,6 @@ from dagster_pipes import PipesDefaultContextLoader, PipesDefaultMessageWriter
 from spark.entry import run_under
 sys.exit(run_under(PipesDefaultContextLoader(), PipesDefaultMessageWriter()))
 """
-CONTEXT = {
-    "asset_keys": ["it"],
-    "code_version_by_asset_key": {"it": None},
-    "provenance_by_asset_key": {"it": None},
-    "partition_key": None,
-    "partition_key_range": None,
-    "partition_time_window": None,
-    "run_id": "run",
-    "job_name": None,
-    "retry_number": 0,
-}
 
 
 def test_a_failure_is_one_line_in_the_records_and_a_traceback_in_the_log_alone(tmp_path: Path) -> None:
