@@ -18,7 +18,7 @@ SOURCE = $(if $(EDGAR),--edgar '$(EDGAR)') $(if $(CONTACT),--contact '$(CONTACT)
 REPORTS := build/test-reports
 TYPED := govtune_assets spark train unitydoor localcloud tools
 # Two processes share the tests: most of them wait, for servers and for Spark, more than they compute.
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+TWO := -n 2 --dist loadscope --no-loadscope-reorder
 UNIT := not integration and not browser and not shared
 
 # Nothing here fetches from a model hub, and no tool reports home.

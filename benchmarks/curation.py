@@ -43,7 +43,7 @@ from typing import Any
 
 from benchmarks import curation_corpus
 from benchmarks.peers import peers_interpreter
-from benchmarks.processes import Memory
+from benchmarks.processes import CpuTime, Memory
 
 ROOT = Path(__file__).resolve().parent.parent
 CORES = 2
@@ -53,7 +53,6 @@ JOBS, ALONE = ("examples", "snapshot"), ("near", "cleaning")
 RAW, EXAMPLES, SNAPSHOT = "raw.risk_factors", "curated.risk_factor_examples", "curated.training_snapshot"
 VERSIONS = "curated.dataset_versions"
 RUN_OF = {"run_id": "benchmark", "code_version": "benchmark"}
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,12 @@ def measured_apart(rows: int, args: argparse.Namespace, work: Path) -> list[Time
 
 def one(rows: int, args: argparse.Namespace) -> None:
     """Measure one size in this process: first 1,000 rows, then all. Prints a JSON line for each measurement."""
-    with timed("session", 0) as session:
+    with CpuTime(os.getpid()) as cpu:
+        _one(rows, args, Clock(cpu))
+
+
+def _one(rows: int, args: argparse.Namespace, clock: Clock) -> None:
+    with clock.timed("session", 0) as session:
         from spark.session import open_session
 
         spark = open_session("curation")
@@ -176,24 +180,24 @@ def one(rows: int, args: argparse.Namespace) -> None:
             "cleaning": parts.cleaning,
         }
         for part in [part for part in args.parts if part in JOBS]:
-            with timed(part, count, FIRST if count == FIRST_ROWS else "") as measurement:
+            with clock.timed(part, count, FIRST if count == FIRST_ROWS else "") as measurement:
                 measurement.found = run[part]()
         alone = [part for part in args.parts if part in ALONE]
         if count == FIRST_ROWS:
-            measure_fixed(alone, run)
+            measure_fixed(alone, run, clock)
             continue
         for part in [part for _ in range(args.beside or 1) for part in alone]:
-            with timed(part, count) as measurement:
+            with clock.timed(part, count) as measurement:
                 measurement.found = run[part]()
             if args.beside:
                 print(json.dumps(asdict(PEERS[part](folder / RAW, args.work))), flush=True)
     spark.stop()
 
 
-def measure_fixed(parts: list[str], run: Mapping[str, Callable[[], str]]) -> None:
+def measure_fixed(parts: list[str], run: Mapping[str, Callable[[], str]], clock: Clock) -> None:
     """Run the parts on the first rows, and again: what so few rows cost once plans and workers are there."""
     for part, kind in [(part, kind) for part in parts for kind in (FIRST, FIXED)]:
-        with timed(part, FIRST_ROWS, kind) as measurement:
+        with clock.timed(part, FIRST_ROWS, kind) as measurement:
             measurement.found = run[part]()
 
 
@@ -202,14 +206,21 @@ class _Open:
     found: str = ""
 
 
-@contextmanager
-def timed(name: str, rows: int, kind: str = "") -> Iterator[_Open]:
-    """Time what happens inside and print it as one JSON line; `kind` is added to the name."""
-    told = _Open()
-    start, cpu = time.perf_counter(), cpu_seconds()
-    yield told
-    result = Timed(name + kind, rows, time.perf_counter() - start, cpu_seconds() - cpu, told.found)
-    print(json.dumps(asdict(result)), flush=True)
+class Clock:
+    """Times parts by the clock and by the CPU time of this process and those below it."""
+
+    def __init__(self, cpu: CpuTime) -> None:
+        self._cpu = cpu
+
+    @contextmanager
+    def timed(self, name: str, rows: int, kind: str = "") -> Iterator[_Open]:
+        """Time what happens inside and print it as one JSON line; `kind` is added to the name."""
+        told = _Open()
+        start, cpu = time.perf_counter(), self._cpu.seconds()
+        yield told
+        spent = self._cpu.seconds() - cpu
+        result = Timed(name + kind, rows, time.perf_counter() - start, spent, told.found)
+        print(json.dumps(asdict(result)), flush=True)
 
 
 class RunJobs:
@@ -349,23 +360,6 @@ def pandas_cleaning(raw: Path, work: Path) -> Timed:
 
 
 PEERS: Mapping[str, Callable[[Path, Path], Timed]] = {"near": datatrove, "cleaning": pandas_cleaning}
-
-
-def cpu_seconds() -> float:
-    """CPU seconds of this process, of those below it, and of their ended children."""
-    parents, spent = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended meanwhile, and its parent has its time
-            parents[int(entry.name)] = int(fields[1])
-            spent[int(entry.name)] = sum(map(int, fields[11:15])) / _TICKS
-    mine = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
-        mine |= more
-    return sum(spent[pid] for pid in mine)
 
 
 def show(result: Timed) -> None:

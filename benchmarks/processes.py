@@ -1,4 +1,5 @@
-"""Processes of a measurement: the replica, the backfill, the memory of a process with its children, the access log."""
+"""Processes of a measurement: the replica, the backfill, the memory and CPU time of a process with its children, the
+access log."""
 
 import json
 import os
@@ -16,6 +17,8 @@ from benchmarks.backfill import Job
 
 ROOT = Path(__file__).resolve().parents[1]
 _SAMPLE_EVERY = 0.5  # seconds
+_CPU_SAMPLE_EVERY = 0.2  # seconds
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -109,14 +112,60 @@ class Memory:
             self.peak = max(self.peak, sum(_pss(pid) for pid in _tree(self._pid)))
 
 
+class CpuTime:
+    """Samples the CPU time of a process and all its descendants while it is used as a context manager.
+
+    A process is known by its id and its start, and counts with what it had used when it was last seen. The kernel's
+    own sum over ended children is not used: it leaves out those whose parent ignores their end, such as the workers
+    of PySpark's daemon. What a process uses after its last sample is lost, at most a sample's distance.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._spent: dict[tuple[int, str], float] = {}
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def seconds(self) -> float:
+        """What all of them have used until now, in seconds."""
+        self._sample()
+        with self._lock:
+            return sum(self._spent.values())
+
+    def _watch(self) -> None:
+        while not self._end.wait(_CPU_SAMPLE_EVERY):
+            self._sample()
+
+    def _sample(self) -> None:
+        with self._lock:
+            for pid in _tree(self._pid):
+                try:
+                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                except OSError:  # it ended meanwhile
+                    continue
+                # See proc_pid_stat(5): its user and system time, and its start, behind the name in brackets.
+                self._spent[pid, fields[19]] = sum(map(int, fields[11:13])) / _TICKS
+
+
 def _tree(pid: int) -> Iterator[int]:
+    """The process and its descendants. A child belongs to the thread that started it: each is asked."""
     yield pid
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return
-    for child in children:
-        yield from _tree(int(child))
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = listed.read_text().split()
+        except OSError:  # it ended meanwhile
+            continue
+        for child in children:
+            yield from _tree(int(child))
 
 
 def _pss(pid: int) -> int:

@@ -26,17 +26,15 @@ def encoded(value: Column) -> Column:
 
 def row_digest(columns: Sequence[str]) -> Column:
     """Return the SHA-256 in hex of the columns' encodings in the given order (`unitydoor.merkle.row_digest`)."""
-    return _sha256(map(F.col, columns))
+    return F.sha2(F.concat(*map(encoded, map(F.col, columns))), 256)
 
 
 def raw_root(rows: DataFrame) -> str:
     """Return the Merkle root over the content of rows of `raw.risk_factors`, as the orchestrator records it."""
     factors = F.transform("risk_factors", lambda factor: F.concat(*(encoded(factor[name]) for name in RISK_FACTOR)))
-    return root_of(rows, _sha256([*map(F.col, RAW_CONTENT), F.array_join(factors, "")]))
-
-
-def _sha256(values: Iterable[Column]) -> Column:
-    return F.sha2(F.concat(*map(encoded, values)), 256)
+    # A column of its own: an encoding names its value several times, and Spark would join the factors as often.
+    joined = rows.select(*RAW_CONTENT, F.array_join(factors, "").alias("risk_factors"))
+    return root_of(joined, row_digest((*RAW_CONTENT, "risk_factors")))
 
 
 def content_root(rows: DataFrame, columns: Sequence[str]) -> str:

@@ -131,15 +131,18 @@ def _sharing_a_key(sketches: DataFrame) -> DataFrame:
 
 def _in_two_components(pairs: DataFrame, found: DataFrame) -> DataFrame:
     """The pairs whose two documents are not connected yet."""
-    placed = _placed(_placed(pairs, found, "document"), found, "other")
-    return placed.where("document_component != other_component").select("document", "other")
+    apart = _both_placed(pairs, found).where("document_component != other_component")
+    return apart.select("document", "other")
 
 
 def _between_components(pairs: DataFrame, found: DataFrame) -> DataFrame:
     """The pairs with each document's component in its place: few, as most of a component's pairs are one pair."""
-    placed = _placed(_placed(pairs, found, "document"), found, "other")
-    ends = placed.select(F.col("document_component").alias("document"), F.col("other_component").alias("other"))
-    return ends.distinct()
+    ends = F.col("document_component").alias("document"), F.col("other_component").alias("other")
+    return _both_placed(pairs, found).select(*ends).distinct()
+
+
+def _both_placed(pairs: DataFrame, found: DataFrame) -> DataFrame:
+    return _placed(_placed(pairs, found, "document"), found, "other")
 
 
 def _placed(rows: DataFrame, found: DataFrame, column: str) -> DataFrame:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,16 +51,30 @@ class Cloud:
             self.process.wait(STOP_SECONDS)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where two processes share the tests: what shares a dear fixture stays together, and what takes longest begins."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        path = item.path.relative_to(ROOT / "tests")
-        group = path.parts[0] if path.parts[0] in TOGETHER else str(path)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where two processes share the tests, one takes a file at a time, or a whole folder that shares a dear fixture."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        """Tests that share a scope go to one process, in their order."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return _shared_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
+def _shared_scope(nodeid: str) -> str:
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    folder = file.partition("/")[0]
+    return folder if folder in TOGETHER else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins, so that two processes come to an end together."""
     order = {name: place for place, name in enumerate(TOGETHER)}
-    items.sort(key=lambda item: order.get(item.path.relative_to(ROOT / "tests").parts[0], len(order)))
+    items.sort(key=lambda item: order.get(_shared_scope(item.nodeid), len(order)))
 
 
 def free_ports(number: int) -> list[int]:
