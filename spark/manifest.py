@@ -22,7 +22,7 @@ from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from spark import columns, extras, schemas
 from spark.columns import CHANGES, EXAMPLE, KINDS, RESTATED
 from spark.digests import root_of, row_digest
-from spark.near_duplicates import settled
+from spark.plans import settled
 from spark.tables import GovernedTables, TableSpec, Written
 
 FOLDER = "_manifests"

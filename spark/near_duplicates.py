@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 from spark.cleaning import normalised
+from spark.components import components
+from spark.plans import settled
 from spark.shingles import WordNumbers, mixed, shingles
 
 if TYPE_CHECKING:
@@ -48,8 +50,7 @@ def clusters(texts: DataFrame) -> DataFrame:
     buckets = settled(_buckets(sketches))
     sets = settled(_sets(sketches, buckets))
     stars = verified(buckets.select("document", F.col("first").alias("other")).distinct(), sets)
-    edges = settled(_sharing_a_key(sketches).unionByName(stars))
-    found = components(edges)
+    found = components(_sharing_a_key(sketches).unionByName(stars))
     # Most members of a big bucket are joined by its first; only what is still apart has to be compared again.
     apart = _in_two_components(buckets.select("document", F.explode("before").alias("other")).distinct(), found)
     again = components(_between_components(verified(apart, sets), found))
@@ -59,15 +60,6 @@ def clusters(texts: DataFrame) -> DataFrame:
         .agg(F.min("document").alias("document"), F.min("document_component_component").alias("component"))
     )
     return named.select("key", _name("document"), _name("component").alias("cluster_id"))
-
-
-def settled(rows: DataFrame) -> DataFrame:
-    """Compute the rows now and keep them on the executors, on disk where memory ends, without how they came about.
-
-    Steps that build on each other would else have a plan that doubles with each. The price: a lost executor fails
-    the job, which is then run again.
-    """
-    return rows.localCheckpoint(eager=True)
 
 
 def verified(pairs: DataFrame, sets: DataFrame) -> DataFrame:
@@ -80,23 +72,6 @@ def verified(pairs: DataFrame, sets: DataFrame) -> DataFrame:
     return both.select("document", "other", "shingles", "other_shingles").mapInArrow(
         _similar_pairs, "document long, other long"
     )
-
-
-def components(edges: DataFrame) -> DataFrame:
-    """Return `document` and `component`, the smallest document that it is connected with.
-
-    A document that is the smallest of its own component has no row. The alternating large-star, small-star
-    algorithm of Kiveris et al., "Connected Components in MapReduce and Beyond" (2014): the edges of each step are
-    those of the step before with other ends, never more, until every component is a star around its smallest
-    document; the number of steps grows with the logarithm of the longest chain.
-    """
-    high, low = F.greatest("document", "other"), F.least("document", "other")
-    current = settled(edges.select(high.alias("high"), low.alias("low")).where("high > low").distinct())
-    before, now = None, _fingerprint(current)
-    while now != before:
-        current = settled(_small_star(_large_star(current)))
-        before, now = now, _fingerprint(current)
-    return current.select(F.col("high").alias("document"), F.col("low").alias("component"))
 
 
 def _sketches(texts: DataFrame) -> DataFrame:
@@ -151,32 +126,6 @@ def _placed(rows: DataFrame, found: DataFrame, column: str) -> DataFrame:
     return rows.join(own, column, "left").withColumn(
         f"{column}_component", F.coalesce(f"{column}_component", F.col(column))
     )
-
-
-def _large_star(edges: DataFrame) -> DataFrame:
-    """Connect every larger neighbour of a document with the smallest document around it."""
-    both = edges.unionByName(edges.select(F.col("low").alias("high"), F.col("high").alias("low")))
-    smallest = F.least("high", F.min("low").over(Window.partitionBy("high")))
-    return (
-        both.withColumn("smallest", smallest)
-        .where("low > high")
-        .select(F.col("low").alias("high"), F.col("smallest").alias("low"))
-        .distinct()
-    )
-
-
-def _small_star(edges: DataFrame) -> DataFrame:
-    """Connect a document and its smaller neighbours with the smallest of these."""
-    placed = edges.withColumn("smallest", F.min("low").over(Window.partitionBy("high")))
-    # One pass over the shuffled rows: the document itself, and each neighbour but the smallest.
-    ends = F.explode(F.array("high", "low")).alias("high")
-    return placed.select(ends, F.col("smallest").alias("low")).where("high <> low").distinct()
-
-
-def _fingerprint(edges: DataFrame) -> tuple[int, int]:
-    """Number of the edges and the exclusive or of their hashes: equal for equal edges in any order."""
-    row = edges.agg(F.count("*"), F.coalesce(F.bit_xor(F.xxhash64("high", "low")), F.lit(0))).first()
-    return int(row[0]), int(row[1])
 
 
 def _name(column: str) -> Column:

@@ -16,8 +16,8 @@ from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from spark import examples, extras, labels, leakage, mix, schemas
 from spark.digests import raw_root
 from spark.errors import JobError
-from spark.near_duplicates import settled
 from spark.pii import scrub
+from spark.plans import settled
 from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
 from spark.templates import TEMPLATES

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 from spark import extras, leakage, manifest, measures, near_duplicates, schemas, snapshot, split
 from spark.digests import content_root
 from spark.errors import JobError
+from spark.plans import settled
 from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
 
@@ -53,7 +54,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     tables.ensure(target)
     before = manifest.read_before_of_job(tables, parameters)
     commit = _commit(parameters, source, source_version, years)
-    written = tables.replace(target.name, near_duplicates.settled(made.rows), where=None, commit=commit)
+    written = tables.replace(target.name, settled(made.rows), where=None, commit=commit)
     measured = {
         **measures.of_snapshot(written.rows),
         **measures.of_source(declared),
@@ -125,7 +126,7 @@ def freeze(
     if rows.isEmpty():
         raise JobError("the declared fiscal years hold no example: look at the counts of dropped rows by reason")
     try:
-        decided = near_duplicates.settled(snapshot.decided(snapshot.with_clusters(rows, elsewhere), benchmark_filings))
+        decided = settled(snapshot.decided(snapshot.with_clusters(rows, elsewhere), benchmark_filings))
     except split.TooFewCompanies as error:
         raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
     # What may leak leaves the tests alone, so nothing that trains goes after this.
@@ -135,7 +136,7 @@ def freeze(
             f"no example is left to train; of the declared fiscal years were left out, by reason: {by_reason}: "
             "declare more fiscal years (GOVTUNE_SNAPSHOT_YEARS) or add companies (GOVTUNE_UNIVERSE)"
         )
-    decisions = near_duplicates.settled(snapshot.without_leaks(rows, decided, most_shared))
+    decisions = settled(snapshot.without_leaks(rows, decided, most_shared))
     return Frozen(snapshot.frozen(rows, decisions), decisions)
 
 

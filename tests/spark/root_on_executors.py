@@ -9,7 +9,7 @@ from spark import schemas
 from spark.digests import content_root
 from spark.jobs.snapshot import freeze
 from spark.leakage import MOST_SHARED
-from spark.near_duplicates import settled
+from spark.plans import settled
 
 
 def told(rows: DataFrame) -> tuple[str, str]:

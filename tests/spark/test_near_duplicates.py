@@ -13,6 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 from spark import near_duplicates
 from spark.near_duplicates import BANDS, NEIGHBOURS, SHINGLE_WORDS, THRESHOLD, Bands, jaccard
+from spark.plans import settled
 from spark.shingles import WordNumbers, shingles
 
 RATES = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.06)
@@ -93,10 +94,10 @@ def test_pairs_against_exact_similarity(
     spark: SparkSession, texts: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = exact_pairs(texts, SHINGLE_WORDS, THRESHOLD)
-    sketches = near_duplicates.settled(near_duplicates._sketches(frame(spark, texts)))
-    buckets = near_duplicates.settled(near_duplicates._buckets(sketches))
+    sketches = settled(near_duplicates._sketches(frame(spark, texts)))
+    buckets = settled(near_duplicates._buckets(sketches))
     others = F.explode(F.array_union("before", F.array("first"))).alias("other")
-    candidates = near_duplicates.settled(buckets.select("document", others).distinct())
+    candidates = settled(buckets.select("document", others).distinct())
     keys = {row["document"]: row["key"] for row in sketches.select("document", "key").collect()}
     pairs = near_duplicates.verified(candidates, near_duplicates._sets(sketches, buckets)).collect()
     found = {tuple(sorted((keys[row["document"]], keys[row["other"]]))) for row in pairs}
