@@ -340,7 +340,7 @@ def pandas_cleaning(raw: Path, work: Path) -> Timed:
     import pandas as pd
     import pyarrow.parquet as pq
 
-    from spark.examples import label_columns, refine
+    from spark.examples import CleanBodies, label_columns, refine
 
     start, cpu = time.perf_counter(), time.process_time()
     files = [pq.ParquetFile(file) for file in sorted(raw.glob("*/*.parquet"))]
@@ -353,7 +353,9 @@ def pandas_cleaning(raw: Path, work: Path) -> Timed:
     filings["labels"] = list(map(label_columns, groups, captions, summaries))
     frame = filings.explode(["risk_factors", "labels"], ignore_index=True)
     frame = frame.join(pd.DataFrame(frame.pop("risk_factors").tolist()))
-    made = pd.DataFrame(list(map(refine, frame["body"], frame["subcaption"], frame["group"])))
+    # Row by row: nothing is remembered of the rows before.
+    texts = zip(frame["body"], frame["subcaption"], frame["group"], strict=True)
+    made = pd.DataFrame([refine(*row, CleanBodies()) for row in texts])
     frame["cleaned"], frame["reason"] = made[0], made[3]
     found = f"{frame['reason'].isna().sum()} kept, {frame['cleaned'].str.len().sum()} characters"
     return Timed("pandas", len(frame), time.perf_counter() - start, time.process_time() - cpu, found)

@@ -8,6 +8,7 @@ label, if any), `as_examples` (rendered), `without_duplicates`, `thinned` (the m
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
@@ -29,7 +30,7 @@ from spark.cleaning import (
 from spark.cut import cut
 from spark.digests import row_digest
 from spark.labels import LABELLED, labels
-from spark.pii import scrub
+from spark.pii import Scrubbed, scrub
 from spark.templates import BODY_WORDS, TEMPLATES
 from unitydoor.merkle import row_digest as digest_of
 
@@ -63,6 +64,8 @@ _LABELS = ArrayType(
     StructType([StructField(name, StringType()) for task in LABELLED for name in (f"label_{task}", f"reason_{task}")])
 )
 _LABEL_COLUMNS = tuple(_LABELS.elementType.names)
+_MOST_BODIES_KEPT = 10_000
+"""Bodies that a task remembers at once: at 5 kB each, as filed and cleaned, 50 MB."""
 _HASH_BITS = 48  # of the digest by which the mix is drawn: what a double holds exactly
 
 
@@ -81,8 +84,11 @@ def label_columns(
 
 
 def spread(filings: DataFrame) -> DataFrame:
-    """Spread the filings over the executors: a year is one file or few, and one task would clean all of it."""
-    return filings.repartition("accession_number")
+    """Spread the filings over the executors: a year is one file or few, and one task would clean all of it.
+
+    Those of a company stay together, as a quarter's often repeat what the year's says word for word.
+    """
+    return filings.repartition("cik")
 
 
 def candidates(filings: DataFrame) -> DataFrame:
@@ -109,15 +115,25 @@ def candidates(filings: DataFrame) -> DataFrame:
     )
 
 
+class CleanBodies(dict[str, Scrubbed]):
+    """Bodies, cleaned and scrubbed when first asked for: most of the work, and filings repeat each other's."""
+
+    def __missing__(self, body: str) -> Scrubbed:
+        if len(self) >= _MOST_BODIES_KEPT:
+            self.clear()
+        self[body] = made = scrub(clean(body))
+        return made
+
+
 def refine(
-    body: str | None, subcaption: str | None, group: str | None
+    body: str | None, subcaption: str | None, group: str | None, bodies: CleanBodies
 ) -> tuple[str, str, str, str | None, int, int, str]:
-    """Clean, scrub and cut one risk factor.
+    """Clean, scrub and cut one risk factor; `bodies` holds what was cleaned before.
 
     Returns body, completion (the subcaption), group heading, reason to leave it out (or None), spans of personal data
     removed, words cut off the body, and the digest that equal bodies share.
     """
-    cleaned = scrub(clean(body or ""))
+    cleaned = bodies[body or ""]
     completion, heading = scrub(clean_line(subcaption or "")), clean_line(group or "")
     reason = reason_to_drop(cleaned.text, completion.text, heading)
     kept, cut_words = cut(cleaned.text, BODY_WORDS)
@@ -143,9 +159,10 @@ def refined(rows: DataFrame) -> DataFrame:
 def _refined(batches: Iterable[Any]) -> Iterator[Any]:
     """Arrow batches of candidates to the same with the columns of `_REFINED`."""
     kinds = (pa.string(), pa.string(), pa.string(), pa.string(), pa.int32(), pa.int32(), pa.string())
+    bodies = CleanBodies()
     for batch in batches:
         texts = (batch.column(name).to_pylist() for name in ("original_body", "subcaption", "group"))
-        made = list(map(refine, *texts))
+        made = list(map(refine, *texts, repeat(bodies)))
         columns = zip(*made, strict=True) if made else ([] for _ in kinds)
         arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
         yield pa.RecordBatch.from_arrays([*batch.columns, *arrays], [*batch.schema.names, *_REFINED.names])

@@ -10,7 +10,7 @@ from raw_rows import RAW_SCHEMA, Rows, factor, filing, paragraph
 from benchmarks.folder_tables import FolderTables
 from spark import mix
 from spark.digests import raw_root
-from spark.examples import as_examples, asked, candidates, refined, thinned, without_duplicates
+from spark.examples import CleanBodies, as_examples, asked, candidates, refine, refined, thinned, without_duplicates
 from spark.jobs import examples
 from spark.templates import BODY_WORDS, TEMPLATES
 
@@ -131,6 +131,20 @@ def test_a_long_body_is_cut_and_says_so(made: tuple[FolderTables, dict[str, Any]
     assert len(body.split()) + row["cut_words"] == len(whole.split())
     assert (row["char_start"], row["char_end"]) == (0, len(whole))
     assert metadata["cut_rows"] == 1
+
+
+def test_a_repeated_body_is_refined_as_if_it_were_the_first() -> None:
+    body = (
+        " ".join(paragraph("long plant", number) for number in range(3)) + " Call (212) 555-0143 or ask a@example.com."
+    )
+    captions = ("Our long plant may fail", "Floods may close the plant of Jane@example.com", None)
+    bodies = CleanBodies()
+
+    remembered = [refine(body, caption, "Operational Risks", bodies) for caption in captions]
+
+    assert remembered == [refine(body, caption, "Operational Risks", CleanBodies()) for caption in captions]
+    assert [made[4] for made in remembered] == [2, 3, 2]
+    assert len(bodies) == 1
 
 
 def test_mix_is_drawn_by_body_and_not_by_order(spark: Any) -> None:
