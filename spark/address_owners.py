@@ -29,7 +29,7 @@ _OF_COMPANY = regex.compile(
     rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
     rf"|location)s?(?: no\. ?\d+)?:"
     r"|\bc/o (?!(?:his|her|my)\b)|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b|\binvestor relations\b"
-    r"|\b(?:business|office|work|corporate|company|employer|registered) address\b|\bplace of business\b|\bhas its\b"
+    r"|\b(?:business|(?<!post )office|work|corporate|company|employer|registered) address\b|\bplace of business\b|\bhas its\b"
     r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
     r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
     r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
@@ -100,8 +100,8 @@ _SPEAKER = regex.compile(
 _SURELY_COMPANY = regex.compile(
     r"\baddress of (?:the )?(?:parent|company|issuer|bank|corporation|registrant)\b"
     r"|\b(?:auditor|counsel|lawyer|broker|insurer|agent|bank)s? (?:is|are|was)\b|"
-    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o (?!(?:his|her|my)\b)|\bcare of\b"
-    r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|registrar|underwriters?|solicitors|broker|depositary"
+    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*(?::|(?:address )?is\b)|\bc/o (?!(?:his|her|my)\b)|\bcare of\b"
+    r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|counsel|attorneys|law firm|registrar|underwriters?|solicitors|broker|dealer|depositary"
     r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
     r"|bank|issuer|sponsor|parent|agent|registrant|company)(?:[\u2019']s)?"
     r" (?:mailing )?address"
@@ -149,7 +149,7 @@ _INSTITUTION = regex.compile(
     regex.IGNORECASE,
 )
 _COUPLE = regex.compile(
-    r"(?:^|[,:] )(\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){0,3}),? (?:and|&)"
+    r"(?:^|[,:] |\b(?:by|to|of|from|between|are|is|and) )(\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){0,3}),? (?:and|&)"
     r" ((?!Sons?\b|Co\b)\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){1,3})"
     r"(?:, (?:JTWROS|TBE|JT TEN|(?:as )?joint tenants[\w ]*|tenants [\w ]*|Trustees|husband and wife))?$"
 )
@@ -159,11 +159,29 @@ _LEGAL_FORM = regex.compile(
     r"|P\.C|L\.P|LP|S\.L|S\.A\.S|S\.A\.U|C\.V|A\.\u015e|Sp\. z o\.o|N\.A|ApS|S\.A\. de C\.V|S\.C|GbR|OHG|K\.G"
     r"|K\.K|Pvt|PLLC)\.?$"
 )
-_ASIDE = regex.compile(r"(?<=\w\.?,?\s)\([^()\n]{1,60}\)[\s,]*$")
+_ASIDE = regex.compile(
+    r",? (?:individually and )?as (?:co-)?(?:trustees?|custodian|guardian|executor|executrix|administrator) (?:of|for|under)"
+    r" (?:the )?[^,;\n]{3,60}[\s,]*$|(?<=\w\.?,?\s)\([^()\n]{1,60}\)[\s,]*$"
+)
 """What stands in parentheses behind a name: a defined term, a share, a register's number."""
 _NAME_START = regex.compile(
     r"[\n;:|(]|/s/|(?:^|\s)\(?(?:\d{1,3}|[a-z])[.)](?=\s)|(?<=\p{Ll}{3})\.\s+(?=(?:Mr|Mrs|Ms|Dr|The)\b)"
 )
+_ROW = regex.compile(r"[|\t]|[^\S\n]{3,}(?=\S)")
+_PLACES = regex.compile(
+    r"\b(?:locations?|facilit(?:y|ies)|propert(?:y|ies)|plants?|stores?|branch(?:es)?|offices?|dealers?|sites?|terminals?"
+    r"|suppliers?|square feet|sq\.? ft|owned|leased|lease|use|premises|warehouses?|tenants?|mines?|mills?|hotels?|clinics?"
+    r"|restaurants?|subsidiar(?:y|ies)|purpose|landmark|acres|expir\w+)\b",
+    regex.IGNORECASE,
+)
+_PLACES_ABOVE = regex.compile(
+    r"(?:[\p{L}.]+ ){0,3}(?:locations|facilities|properties|plants|stores|branches|offices|dealers|sites|terminals"
+    r"|suppliers|mines|mills|hotels|clinics|restaurants|subsidiaries)\W*",
+    regex.IGNORECASE,
+)
+"""Heads of tables of a company's places, and of the persons whom it deals with as businesses."""
+TABLE_REACH = 700
+"""Characters before an address in which its table's head is looked for."""
 OWNER_REACH = 80
 """Characters before an address in which its owner's name is looked for."""
 LEGAL_REACH = 12
@@ -180,6 +198,8 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
     before, found, after = text[max(0, start - BEFORE) : start], text[start:end], text[end : end + AFTER]
     before = _DENIED.sub("", before)
     if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) or COMPANY_WITHIN.search(found):
+        return False
+    if _of_places(text, start) and not _dwells(before):
         return False
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
     company = [
@@ -233,7 +253,10 @@ def _owner(text: str, start: int) -> bool | None:
     line_start = text.rfind("\n", 0, start) + 1
     lead = text[line_start:start].strip(" \t|*\u2022")
     if lead and not _LABEL.fullmatch(lead):
-        return named(text[max(0, start - BEFORE, line_start) : start])
+        near = text[max(0, start - BEFORE, line_start) : start]
+        verdict = named(near)
+        within = near.rfind("(")
+        return named(near[:within]) if verdict is None and within > near.rfind(")") else verdict
     above = text[max(0, line_start - 4 * BEFORE) : line_start].split("\n")
     seen: bool | None = None
     lines = [line.strip(" \t|*") for line in reversed(above)]
@@ -246,6 +269,21 @@ def _owner(text: str, start: int) -> bool | None:
             return False
         seen = seen or verdict
     return seen
+
+
+def _of_places(text: str, start: int) -> bool:
+    """Whether the address stands in a table whose head, or the line above it, is of a company's places."""
+    above = text[max(0, start - TABLE_REACH) : start].split("\n")
+    if not _ROW.search(above[-1] + text[start : start + AFTER].split("\n")[0]):
+        return False
+    rows = 0
+    for line in reversed(above[:-1]):
+        if line.strip() and not _ROW.search(line):
+            return rows > 0 and _PLACES_ABOVE.fullmatch(line.strip()) is not None
+        if line.strip() and _PLACES.search(line) and not regex.search(r"\d", line):
+            return True
+        rows += bool(line.strip())
+    return False
 
 
 def _touching(lines: list[str]) -> list[str]:

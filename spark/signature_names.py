@@ -155,7 +155,7 @@ _BLOCK = regex.compile(
 )
 """What makes the lines around it part of a signature block."""
 _FIELD = regex.compile(
-    rf"^\W*(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile"
+    rf"^(?:\W*\d{{1,2}}[.)])?\W*(?:(?:home|business|mailing|street|residential|residence){_B}+)?(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile"
     rf"|date"
     rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age"
     rf"|nationality|designation|nric|cpf|tax|pan|din|rank|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",

@@ -24,7 +24,10 @@ STREETS = alternatives(
     gardens|grove|hill|heights|park|pike|turnpike|point|ridge|cove|crossing|bend|plaza|quay|wharf|gate|green|
     mount|rise|vale|view|parade|esplanade|promenade|strand|wynd|brae|glen|landing|knoll|hollow|meadows?|manor|
     commons|canyon|pass|circuit|crest|chase|fields?|croft|heath|bay|harbou?r|beach|hills?|estates?|garth|drove|
-    broadway|county road|route|chome
+    broadway|county road|route|chome|trace|trce|steps|bypass|overlook|vista|causeway|cswy|expressway|expy|
+    freeway|fwy|bluffs?|corners?|creek|falls|forest|shores?|springs|station|summit|valley|village|woods|lakes?|isle|key|
+    landing|lookout|mesa|pines|prairie|turn|levee|ferry|common|dale|dell|downs|
+    forks?|orchard|passage|plains|shoals?|skyway
     """
 )
 """Kinds of street, in English, with their abbreviations."""
