@@ -28,6 +28,7 @@ LEAD_REACH = 60
 _ANCHOR = regex.compile(
     r"(?<![\w-])(?=[\p{Lu}\d])(?:"
     rf"(?:{STATES}|{PROVINCES})[.)]?,?[^\S\n]*\|?[^\S\n]+(?:[-\u2013] )?\d{{5}}(?:-\d{{4}})?(?![\w-])"
+    r"|(?:NSW|VIC|Vic|QLD|Qld|WA|SA|TAS|Tas|ACT|NT|New South Wales|Victoria|Queensland),? \d{4}(?!\w)"
     r"|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?!\w)|[A-Z]\d[A-Z] ?\d[A-Z]\d(?!\w)"
     rf"|(?<=,\s)(?:{STATES}|{PROVINCES}|{COUNTRIES})(?!\w)\.?(?=\s*(?:[.;,)(\n|\"]|$|and\b|\s\s))"
     r"|(?:[A-Z]{1,2}-)?(?!19\d\d|20\d\d)(?:\d{4,6}|\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3}) (?:[A-Z]{2} )?\p{Lu}\p{L}+"

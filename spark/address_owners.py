@@ -19,7 +19,7 @@ _FACILITY = (
     "|college|stadium|arena|market|outlet|kiosk|farm|ranch|vineyard|winery|meeting|practice|chambers|agency"
 )
 _OF_COMPANY = regex.compile(
-    r"principal executive|executive offices?|headquarter|registered (?:office|agent)|corporate office|our offices?"
+    r"principal executive|executive offices?\b|headquarter|registered (?:office|agent)|corporate office|our offices?"
     r"|its offices?"
     rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
     rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
@@ -62,7 +62,7 @@ _OF_PERSON = regex.compile(
     r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant"
     r"|co-applicant"
     r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
-    r"|citizen|nationality|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
+    r"|citizen|nationality|wohnhaft|demeurant|domiciliado|residente|supervisor|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
     r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)(?:e?s)?\b|\b(?:director"
     r"|officer|adviser|advisor|member|trustee|lender|landlord)s?:|/s/|\[(?:PERSON|SSN|PHONE"
     r"|EMAIL)\]",
@@ -91,9 +91,11 @@ _DENIED = regex.compile(r"\((?:not|no)\b[^)]*\)", regex.IGNORECASE)
 """What an address is said not to be."""
 _SEGMENT = regex.compile(r"[\n;]|\. (?=\p{Lu}\p{L}+:)")
 """What parts the owners of a list or table."""
-_STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*\)?[,\n(]?\s*\(?$")
+_STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*(?: \d{1,3})?\)?[,\n(]?\s*\(?$")
 """A word with a capital right before an address: somebody's name."""
 _STRANGER_AT = regex.compile(r"\s\p{Lu}[\p{L}\p{M}\d.'\u2019&-]* (?:at|of|in) $")
+_IN_PROSE = regex.compile(r"(?<![\p{L}'])(?<!,\s)\p{Ll}{2,}\s$")
+"""A word of a sentence right before an address: without any word of a person it is a thing's."""
 _SPEAKER = regex.compile(
     r"\b(?:we|our|us|the (?:company|registrant|issuer|bank|corporation|fund|trust))\b", regex.IGNORECASE
 )
@@ -107,14 +109,17 @@ _SURELY_COMPANY = regex.compile(
     r" (?:mailing )?address"
     r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
     r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
-    r"|\b(?:business|office|work) address|\bprincipal executive",
+    r"|\b(?:business|(?<!post )office|work) address|\baddress of each\b|\bprincipal executive",
     regex.IGNORECASE,
 )
 COMPANY_WITHIN = regex.compile(
     r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court)\b"
 )
 _LIVES = regex.compile(
-    r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$", regex.IGNORECASE
+    r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$"
+    r"|\b(?:home|house|residence|apartment|condominium|cottage),? (?:which )?(?:is |was )?(?:located|situated|based)"
+    r" (?:at|in)\s*$",
+    regex.IGNORECASE,
 )
 _CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
 """A person's other data, right before an address."""
@@ -159,10 +164,21 @@ _LEGAL_FORM = regex.compile(
     r"|P\.C|L\.P|LP|S\.L|S\.A\.S|S\.A\.U|C\.V|A\.\u015e|Sp\. z o\.o|N\.A|ApS|S\.A\. de C\.V|S\.C|GbR|OHG|K\.G"
     r"|K\.K|Pvt|PLLC)\.?$"
 )
-_ASIDE = regex.compile(
-    r",? (?:individually and )?as (?:co-)?(?:trustees?|custodian|guardian|executor|executrix|administrator) (?:of|for|under)"
-    r" (?:the )?[^,;\n]{3,60}[\s,]*$|(?<=\w\.?,?\s)\([^()\n]{1,60}\)[\s,]*$"
+_BUSINESS_OF = regex.compile(
+    r"\b(?i:business|(?<!post )office|work|corporate) (?i:address(?:es)?|location) (?:of|for|is|are)\b[^;:]{0,60}$"
+    r"|\b(?:Parent|Merger Sub|Company|Corporation|Issuer|Registrant|Acquiror|Bank|Administrative Agent)"
+    r"(?:,? (?:to it )?(?:to|at)|,|:)?\s*(?:to |at )?$"
+    r"|\b(?i:leased|rented|opened|operated|built|acquired) (?:at|in|on)\s*$"
 )
+"""Words right before an address that make it a company's, whoever else is named there."""
+_CARE_OF = regex.compile(r"\bc/o\s+(?=([^\n,]{5,40}),\s*$)")
+_AS_TRUSTEE = regex.compile(
+    r",? (?:individually and )?as (?:co-)?(?:trustees?|custodian|guardian|executor|executrix|administrator)"
+    r" (?:of|for|under) (?:the )?[^,;\n]{3,60}[\s,]*$"
+)
+"""For whom a person holds: a trust's name behind it is no company's."""
+_HOME_OFFICE = regex.compile(r"\bhome office\b", regex.IGNORECASE)
+_ASIDE = regex.compile(rf"{_AS_TRUSTEE.pattern}|(?<=\w\.?,?\s)\([^()\n]{{1,60}}\)[\s,]*$")
 """What stands in parentheses behind a name: a defined term, a share, a register's number."""
 _NAME_START = regex.compile(
     r"[\n;:|(]|/s/|(?:^|\s)\(?(?:\d{1,3}|[a-z])[.)](?=\s)|(?<=\p{Ll}{3})\.\s+(?=(?:Mr|Mrs|Ms|Dr|The)\b)"
@@ -186,6 +202,8 @@ OWNER_REACH = 80
 """Characters before an address in which its owner's name is looked for."""
 LEGAL_REACH = 12
 """Characters at the end of a name in which a company's legal form is looked for."""
+PROSE_LINE = 160
+"""Characters of a line over which it is prose, and no line of an address's block."""
 OWNER_LINES = 3
 """Lines above an address that begins a line in which its owner's name may stand."""
 
@@ -196,10 +214,15 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
     `named` says that a person's name is known to stand right before it.
     """
     before, found, after = text[max(0, start - BEFORE) : start], text[start:end], text[end : end + AFTER]
-    before = _DENIED.sub("", before)
+    before = _HOME_OFFICE.sub("home", _AS_TRUSTEE.sub(", ", _DENIED.sub("", before)))
     if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) or COMPANY_WITHIN.search(found):
         return False
     if _of_places(text, start) and not _dwells(before):
+        return False
+    care = _CARE_OF.search(before)
+    if care and is_person(care[1]):
+        before = before[: care.start()] + before[care.end() :]
+    if _BUSINESS_OF.search(before):
         return False
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
     company = [
@@ -240,6 +263,8 @@ def _by_default(text: str, start: int, end: int) -> bool:
         return False
     if _STRANGER.search(before):
         return False
+    if _OF_PERSON.search(wide) is None and _IN_PROSE.search(before):
+        return False
     return _OF_PERSON.search(wide) is not None or not (_STRANGER_AT.search(before) or _SPEAKER.search(wide))
 
 
@@ -262,6 +287,8 @@ def _owner(text: str, start: int) -> bool | None:
     lines = [line.strip(" \t|*") for line in reversed(above)]
     filled = [line for line in lines if line][:OWNER_LINES] if lead else _touching(lines)[:OWNER_LINES]
     for line in filled:
+        if len(line) > PROSE_LINE:
+            break
         if _LABEL.fullmatch(line):
             continue
         verdict = False if _FOR_COMPANY.match(line) or _OF_COMPANY.search(line) else named(line)
@@ -315,7 +342,7 @@ def named(before: str) -> bool | None:
         word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()
     ):
         return False
-    parts = last.group().rstrip(", ").removeprefix("and ").split(", ")
+    parts = regex.sub(r"^(?:(?:and|of|the) )+", "", last.group().rstrip(", ")).split(", ")
     return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None
 
 

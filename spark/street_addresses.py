@@ -28,7 +28,7 @@ _POSTCODES = (
     r"|20\d\d)\d{4}"
 )
 _BOX = (
-    r"(?:P\. ?O\.|PO|P\.O|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
+    r"(?:P\. ?O\.|P ?O|P\.O|POB|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
     r"|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
     r"|Box \d+,|(?:Rural |Star )?(?:Route|Rt\.?|Rte\.?|R\.D\.|HCR|RR|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,? Box \d+"
 )
@@ -95,10 +95,10 @@ _HEAD = regex.compile(
     rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada |avenue "
     rf"|ch\. |boul\. |boulevard |route de |quai |allée )(?:{_BOX}"
     rf"|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
-    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW]\.? \d{{2,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
+    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW]\.? \d{{2,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|\d{{1,3}}[NSEW]\d{{2,4}} |[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
     rf"|\d{{1,4}}[A-Z]?(?:/\d+)?, (?=(?:\p{{Lu}}[\p{{L}}.'-]* ){{1,4}}(?i:{STREETS})\b)"
-    rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=\d)|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
+    rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=[\d\p{{Lu}}])|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
     rf"|\p{{Lu}}[\p{{L}}.'-]+ (?:(?:\p{{Lu}}[\p{{L}}.'-]+|{_PARTICLE}|gate|vei|väg"
     rf"|gade) ){{0,4}}+\d{{1,4}}(?:[ -]?[A-Za-z]\b)?"
     r"(?:/\d{1,3}){0,2}(?=,? ?\n?(?:[^,\n]{1,14}, ){0,2}(?!(?:19|20)\d\d\b)(?:[A-Z]{1,2}-)?(?:\d{4,6}|\d{3} \d{2}"
@@ -171,7 +171,8 @@ _COUNTRY_BEHIND = regex.compile(
 )
 _CITED = regex.compile(
     r"(?i:title|chapter|section|article|part|rule|item|form|note|schedule|exhibit|regulation|table|page|volume|class"
-    r"|series|phase|tranche|figure|appendix|annex|amendment|version|type|category|grade|step|year|q[1-4]|fy)s? \d"
+    r"|series|phase|tranche|figure|appendix|annex|amendment|version|type|category|grade|step|year|plant|local|store|branch|mine|well|terminal|warehouse|facility|shop|district|group|tier|q[1-4]|fy)s? \d"
+    r"|(?:19|20)\d\d (?:\p{Lu}\p{L}+ ){0,2}(?:Trust|Plan|Act|Notes?|Form|Report|Agreement|Bonds?|Series|Program|Lease|Budget)\b"
 )
 """The beginning of what is cited or counted, and no address."""
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? (?:\d{{3}}-\d{{4}}|\d{{4,6}})\b)?")
@@ -298,7 +299,7 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
             continue
         end = _end(text, start, tokens, told=start in told)
         end = max(end or 0, whole.get(start, (0, False))[0])
-        if not end or _CITED.match(text, start):
+        if not end or _CITED.match(text, start) or (start in told and _is_company_first(text, start, end)):
             continue
         if more := _COUNTRY_BEHIND.match(text, end):
             end = more.end()
@@ -354,6 +355,12 @@ def _with_name(text: str, start: int) -> int:
 def _at_home(text: str, start: int) -> bool:
     """Whether words of a home stand right before."""
     return bool(_HOME_BEFORE.search(text, max(0, start - HOME_REACH), start))
+
+
+def _is_company_first(text: str, start: int, end: int) -> bool:
+    """Whether a company's name stands between the words that lead to an address and its first number."""
+    first = text[start:end].partition(",")[0]
+    return not _DIGIT.search(first) and named(first) is False
 
 
 def _line_under_name(text: str, start: int) -> int | None:

@@ -91,7 +91,7 @@ COUNTRIES = alternatives(
     Malta|Mexico|México|Monaco|Morocco|(?:the )?Netherlands|New Zealand|Nigeria|Northern Ireland|Norway|Panama|
     Peru|(?:the )?Philippines|Poland|Portugal|Romania|Scotland|Serbia|Singapore|Slovakia|Slovenia|South Africa|
     South Korea|Spain|Sweden|Switzerland|Taiwan|Thailand|Turkey|Türkiye|U\.?K\.?|Ukraine|United Arab Emirates|
-    UAE|United Kingdom|Russia|Russian Federation|Egypt|Jordan|Saudi Arabia|Qatar|Kuwait|Bahrain|Oman|Lebanon|
+    U\.?A\.?E\.?|United Kingdom|Russia|Russian Federation|Egypt|Jordan|Saudi Arabia|Qatar|Kuwait|Bahrain|Oman|Lebanon|
     Pakistan|Bangladesh|Sri Lanka|Nepal|Ghana|Ethiopia|Tanzania|Uganda|Senegal|Tunisia|Algeria|Ecuador|Bolivia|
     Paraguay|Venezuela|Costa Rica|Guatemala|Honduras|El Salvador|Nicaragua|Cuba|Dominican Republic|Haiti|Jamaica|
     (?:the )?Bahamas|Barbados|Liechtenstein|Jersey|Guernsey|Isle of Man|Gibraltar|Andorra|San Marino|Albania|
@@ -172,6 +172,7 @@ BUSINESS_WORDS = words(
     cooperative copper council creamery credit cruises dairy data dealers dental designs devices diagnostics diocese
     distillers distilling distribution distributors electronics endowment engineering entertainment environmental
     equipment escrow ethanol exploration express fabrication farms fasteners federal federation feeds fertilizer
+    farm farms feeders tractor implement implements bakery brewery cafe grill diner tavern pub apartments condominiums
     fisheries fixtures fleet footwear foods forestry foundry freight furniture gaming genetics genomics graphics
     grocers grocery growers guild hardware haulers health healthcare holding imaging imports indemnity institute
     instruments insurers interactive interiors jewelers journal labs laboratories leasing lending licensing limestone
