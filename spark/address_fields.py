@@ -42,7 +42,8 @@ _SMALL = (
     rf"|{FOREIGN_STREETS})"
 )
 _BREAK = regex.compile(
-    r"[;|\t()\[\]]|/s/|[^\S\n]{3,}|(?<!\bNo|\bD|\bKat):(?=\s)|\n[^\S\n]*\n|(?<=\p{Ll}{3}|\d{5}|\d{4}-\d{4})\.\s+(?=[\p{Lu}\d])"
+    r"[;|\t()\[\]]|/s/|[^\S\n]{3,}|(?<!\bNo|\bD|\bKat):(?=\s)|\n[^\S\n]*\n|(?<=\p{Ll}{3}|\d{5}"
+    r"|\d{4}-\d{4})\.\s+(?=[\p{Lu}\d])"
     rf"|(?<![\w'./-])(?!{_SMALL}(?![\w]))\p{{Ll}}[\p{{L}}'/-]*(?![\w.])(?!(?<!phone|fax|tel|telephone|at|to|from"
     r"|for|age|aged|since|no) ?\d)"
 )
@@ -107,7 +108,7 @@ def _breaks(text: str, low: int, high: int) -> list[regex.Match[str]]:
 
 
 def _behind_owner(text: str, start: int, high: int, end: int) -> tuple[int, bool] | None:
-    """Where the address begins in the field: behind its owner's name (True) or words of a home; None when it is none."""
+    """Where the address in the field begins, and whether behind its owner's name or words of a home; None for none."""
     parts = _parts(text, start, high)
     if not parts or len(parts) > MAX_PARTS:
         return None

@@ -28,8 +28,10 @@ _OF_COMPANY = regex.compile(
     rf"|\b(?:{_FACILITY})s?,?\s*$"
     rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
     rf"|location)s?(?: no\. ?\d+)?:"
-    r"|\bc/o (?!(?:his|her|my)\b)|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b|\binvestor relations\b"
-    r"|\b(?:business|(?<!post )office|work|corporate|company|employer|registered) address\b|\bplace of business\b|\bhas its\b"
+    r"|\bc/o (?!(?:his|her|my)\b)|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b"
+    r"|\binvestor relations\b"
+    r"|\b(?:business|(?<!post )office|work|corporate|company|employer|registered) address\b|\bplace of business\b"
+    r"|\bhas its\b"
     r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
     r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
     r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
@@ -38,8 +40,10 @@ _OF_COMPANY = regex.compile(
     r"|\blockbox\b|\bsquare feet\b|\bprivate mailbox of the company\b|\bpremises:"
     r"|\bvisits?\b|\bhearings?\b|\bbridge\b|\b(?:stores?|branch|branches|restaurants?|plants?) (?:opened|closed)\b"
     r"|\bour (?:\w+ ){0,2}(?:tenants|customers|patients|employees|clients|members)\b|\bpresented\b|\bcommission\b"
-    r"|\brecorder\b|\bwork\s*:|\b(?:our|their|its) (?:own )?(?:lawyers|attorneys|auditors|accountants|bankers|workshops?"
-    r"|secretary|treasurer|controller|registrars?)\b|\b(?:seated|kept|inspected|read|reviewed|copied|filed|based|located"
+    r"|\brecorder\b|\bwork\s*:|\b(?:our|their|its) (?:own )?(?:lawyers|attorneys|auditors|accountants|bankers"
+    r"|workshops?"
+    r"|secretary|treasurer|controller|registrars?)\b|\b(?:seated|kept|inspected|read|reviewed|copied|filed|based"
+    r"|located"
     r"|headquartered) (?:free of charge )?(?:at|in)\b|\bits domicile\b|\bbeing a company\b|\b(?:newest|largest"
     r"|oldest|which|itself),? (?:stands? |is )?at\s*$",
     regex.IGNORECASE,
@@ -62,7 +66,8 @@ _OF_PERSON = regex.compile(
     r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant"
     r"|co-applicant"
     r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
-    r"|citizen|nationality|wohnhaft|demeurant|domiciliado|residente|supervisor|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
+    r"|citizen|nationality|wohnhaft|demeurant|domiciliado|residente|supervisor|covenantors?|shareholder|stockholder"
+    r"|(?:previous|prior|billing"
     r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)(?:e?s)?\b|\b(?:director"
     r"|officer|adviser|advisor|member|trustee|lender|landlord)s?:|/s/|\[(?:PERSON|SSN|PHONE"
     r"|EMAIL)\]",
@@ -94,7 +99,7 @@ _SEGMENT = regex.compile(r"[\n;]|\. (?=\p{Lu}\p{L}+:)")
 _STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*(?: \d{1,3})?\)?[,\n(]?\s*\(?$")
 """A word with a capital right before an address: somebody's name."""
 _STRANGER_AT = regex.compile(r"\s\p{Lu}[\p{L}\p{M}\d.'\u2019&-]* (?:at|of|in) $")
-_IN_PROSE = regex.compile(r"(?<![\p{L}'])(?<!,\s)\p{Ll}{2,}\s$")
+_IN_PROSE = regex.compile(r"(?<![\p{L}'])(?<!,\s|mailed\s|sent\s)\p{Ll}{2,}\s$")
 """A word of a sentence right before an address: without any word of a person it is a thing's."""
 _SPEAKER = regex.compile(
     r"\b(?:we|our|us|the (?:company|registrant|issuer|bank|corporation|fund|trust))\b", regex.IGNORECASE
@@ -102,8 +107,10 @@ _SPEAKER = regex.compile(
 _SURELY_COMPANY = regex.compile(
     r"\baddress of (?:the )?(?:parent|company|issuer|bank|corporation|registrant)\b"
     r"|\b(?:auditor|counsel|lawyer|broker|insurer|agent|bank)s? (?:is|are|was)\b|"
-    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*(?::|(?:address )?is\b)|\bc/o (?!(?:his|her|my)\b)|\bcare of\b"
-    r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|counsel|attorneys|law firm|registrar|underwriters?|solicitors|broker|dealer|depositary"
+    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*(?::|(?:address )?is\b)|\bc/o (?!(?:his"
+    r"|her|my)\b)|\bcare of\b"
+    r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|counsel|attorneys|law firm|registrar|underwriters?"
+    r"|solicitors|broker|dealer|depositary"
     r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
     r"|bank|issuer|sponsor|parent|agent|registrant|company)(?:[\u2019']s)?"
     r" (?:mailing )?address"
@@ -147,14 +154,17 @@ _OWNER_NAME = regex.compile(
 )
 _INSTITUTION = regex.compile(
     rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
-    r"|registrar|clerk|office|hardware|motors|lawyers|attorneys|universit\w+|stichting|fundaci[óo]n|fondation|stiftung|verein|euroclear|steel|foods|energy|mining|federal|national|bancorp|soci[ée]t[ée]|banque|banco|caisse|mutual|orthop\w+|vineyard"
+    r"|registrar|clerk|office|hardware|motors|lawyers|attorneys|universit\w+|stichting|fundaci[óo]n|fondation"
+    r"|stiftung|verein|euroclear|steel|foods|energy|mining|federal|national|bancorp|soci[ée]t[ée]|banque|banco"
+    r"|caisse|mutual|orthop\w+|vineyard"
     r"|trucking|oil|brothers|works|club|inn|lodge|hall)s?\b|&"
     r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
     r"|L\.P|LP|K\.K|Pvt|Private)\b",
     regex.IGNORECASE,
 )
 _COUPLE = regex.compile(
-    r"(?:^|[,:] |\b(?:by|to|of|from|between|are|is|and) )(\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){0,3}),? (?:and|&)"
+    r"(?:^|[,:] |\b(?:by|to|of|from|between|are|is"
+    r"|and) )(\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){0,3}),? (?:and|&)"
     r" ((?!Sons?\b|Co\b)\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){1,3})"
     r"(?:, (?:JTWROS|TBE|JT TEN|(?:as )?joint tenants[\w ]*|tenants [\w ]*|Trustees|husband and wife))?$"
 )
@@ -185,8 +195,10 @@ _NAME_START = regex.compile(
 )
 _ROW = regex.compile(r"[|\t]|[^\S\n]{3,}(?=\S)")
 _PLACES = regex.compile(
-    r"\b(?:locations?|facilit(?:y|ies)|propert(?:y|ies)|plants?|stores?|branch(?:es)?|offices?|dealers?|sites?|terminals?"
-    r"|suppliers?|square feet|sq\.? ft|owned|leased|lease|use|premises|warehouses?|tenants?|mines?|mills?|hotels?|clinics?"
+    r"\b(?:locations?|facilit(?:y|ies)|propert(?:y|ies)|plants?|stores?|branch(?:es)?|offices?|dealers?|sites?"
+    r"|terminals?"
+    r"|suppliers?|square feet|sq\.? ft|owned|leased|lease|use|premises|warehouses?|tenants?|mines?|mills?|hotels?"
+    r"|clinics?"
     r"|restaurants?|subsidiar(?:y|ies)|purpose|landmark|acres|expir\w+)\b",
     regex.IGNORECASE,
 )
@@ -213,16 +225,8 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
 
     `named` says that a person's name is known to stand right before it.
     """
-    before, found, after = text[max(0, start - BEFORE) : start], text[start:end], text[end : end + AFTER]
-    before = _HOME_OFFICE.sub("home", _AS_TRUSTEE.sub(", ", _DENIED.sub("", before)))
-    if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) or COMPANY_WITHIN.search(found):
-        return False
-    if _of_places(text, start) and not _dwells(before):
-        return False
-    care = _CARE_OF.search(before)
-    if care and is_person(care[1]):
-        before = before[: care.start()] + before[care.end() :]
-    if _BUSINESS_OF.search(before):
+    before, found, after = _read_before(text, start), text[start:end], text[end : end + AFTER]
+    if _is_a_places(text, start, end, before):
         return False
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
     company = [
@@ -245,6 +249,24 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
     if person or owner is True or _CONTACT.search(before):
         return True
     return _by_default(text, start, end)
+
+
+def _read_before(text: str, start: int) -> str:
+    """The words before an address, without those that only seem to name a company."""
+    before = _DENIED.sub("", text[max(0, start - BEFORE) : start])
+    before = _HOME_OFFICE.sub("home", _AS_TRUSTEE.sub(", ", before))
+    care = _CARE_OF.search(before)
+    return before[: care.start()] + before[care.end() :] if care and is_person(care[1]) else before
+
+
+def _is_a_places(text: str, start: int, end: int, before: str) -> bool:
+    """Whether the address is the registrant's, a company's or a place's, whoever else is named there."""
+    return (
+        _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) is not None
+        or COMPANY_WITHIN.search(text, start, end) is not None
+        or _BUSINESS_OF.search(before) is not None
+        or (_of_places(text, start) and not _dwells(before))
+    )
 
 
 def _by_default(text: str, start: int, end: int) -> bool:
@@ -301,7 +323,7 @@ def _owner(text: str, start: int) -> bool | None:
 def _of_places(text: str, start: int) -> bool:
     """Whether the address stands in a table whose head, or the line above it, is of a company's places."""
     above = text[max(0, start - TABLE_REACH) : start].split("\n")
-    if not _ROW.search(above[-1] + text[start : start + AFTER].split("\n")[0]):
+    if not _ROW.search(above[-1] + text[start : start + AFTER].split("\n", maxsplit=1)[0]):
         return False
     rows = 0
     for line in reversed(above[:-1]):

@@ -110,16 +110,19 @@ _MARK = regex.compile(
     rf"|\((?:please{_B}+)?print(?:{_B}+name)?\){_B}*:?"
     rf"|\b(?:{_SIGNING_PART})(?:['\u2019]?s)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:{_NATURAL_PART})(?:['\u2019]?s)?{_B}+signature(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
-    rf"|(?P<weak>\b(?:{_ANY_PART}|{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
+    rf"|(?P<weak>\b(?:{_ANY_PART}|{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature"
+    rf"|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
     rf"|(?P<done>^\W*(?:this{_B}+deed{_B}+(?:was|is){_B}+)?(?:electronically{_B}+|digitally{_B}+|docu|counter)?"
     rf"(?:signed|executed|witnessed|acknowledged|attested)\b(?:{_B}*(?:,|and\b|as{_B}+a{_B}+deed\b|sealed\b|delivered\b"
     rf"|in{_B}+counterpart\b))*{_B}+(?:for{_B}+and{_B}+on{_B}+behalf{_B}+of\b[^\n:]{{1,60}}\b)?by\b"
     rf"|(?-i:\bI|\b[Uu]ndersigned),{_B}+(?=[^\n,]{{3,40}},(?:{_B}+of{_B}[^\n;]{{5,120}},)?{_B}+(?:do(?:es)?{_B}+)?(?:hereby{_B}+)?(?:make|constitute"
     rf"|appoint|revoke"
     rf"|designate|authori[sz]e|nominate)s?\b)"
-    rf"|\b(?:subscribed|sworn|acknowledged)\b[^\n:.]{{0,20}}\bbefore{_B}+me\b[^\n:.]{{0,20}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
+    rf"|\b(?:subscribed|sworn"
+    rf"|acknowledged)\b[^\n:.]{{0,20}}\bbefore{_B}+me\b[^\n:.]{{0,20}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
     rf"|\bacting{_B}+by\b(?:{_B}+its{_B}+[\w -]{{3,30}})?"
-    rf"|\b(?:witnessed|acknowledged|attested|(?:signed|executed)(?:{_B}+as{_B}+a{_B}+deed)?){_B}+by\b(?={_B}+[^\n]{{3,60}}"
+    rf"|\b(?:witnessed|acknowledged|attested|(?:signed"
+    rf"|executed)(?:{_B}+as{_B}+a{_B}+deed)?){_B}+by\b(?={_B}+[^\n]{{3,60}}"
     rf"(?:in{_B}+the{_B}+presence|for{_B}+and{_B}+on{_B}+behalf|attorney|,{_B}+an?{_B}+(?:director|authori)))"
     rf"|^{_B}*(?:by|per)\b(?={_B}+(?-i:\p{{Lu}})[^\n:]{{3,60}}$)|\bby\b(?=[^\n:]{{3,40}}attorneys?[ -]in[ -]fact)"
     rf"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?"
@@ -129,7 +132,8 @@ _MARK = regex.compile(
     rf"(?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
     rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
     rf"|thank{_B}+you)"
-    rf"(?:{_B}+yours)?,(?={_B}*\S)|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S)))",
+    rf"(?:{_B}+yours)?,(?={_B}*\S)"
+    rf"|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S)))",
     regex.IGNORECASE,
 )
 """Signs, labels and words that a name follows, in groups by how sure they are."""
@@ -155,7 +159,8 @@ _BLOCK = regex.compile(
 )
 """What makes the lines around it part of a signature block."""
 _FIELD = regex.compile(
-    rf"^(?:\W*\d{{1,2}}[.)])?\W*(?:(?:home|business|mailing|street|residential|residence){_B}+)?(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile"
+    rf"^(?:\W*\d{{1,2}}[.)])?\W*(?:(?:home|business|mailing|street|residential|residence){_B}+)?(?:title|its|office"
+    rf"|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile"
     rf"|date"
     rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age"
     rf"|nationality|designation|nric|cpf|tax|pan|din|rank|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",

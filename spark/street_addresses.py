@@ -36,6 +36,7 @@ _UNIT = (
     r"(?:Flat|Apartment|Apt\.?|Unit|Suite|Ste\.?|Blk|Block|House|Lot|Room|Rm\.?|Floor|Trailer|Space|Penthouse|Residence"
     r"|Building|Bldg\.?|No\.|Condo|Villa|Cottage|Plot|Stand|Casa|Level|Site|Slip|Berth|Tower|Number|PH)"
 )
+_UNIT_NUMBER = r"(?!(?:at|of|in|on|to|for|and|the|is|by)\b)[\w-]{1,6}"
 _PARTICLE = (
     r"(?:de|des|du|del|della|delle|dei|di|da|do|dos|das|la|le|les|el|los|las|of|the|y|van|von|der|den|upon|on|in|by"
     r"|near|vor|bei|en|sous|sur|rue|via|calle"
@@ -53,7 +54,8 @@ _TOKEN = regex.compile(
     rf"|n[.º°]{{1,2}}(?= \d)"
     rf"|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
     rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}"
-    rf"|\d{{1,4}}\.\d(?= )|Mi\.|\d{{1,2}}\.\d{{3}}(?=,)|\d{{1,2}}F\.?(?=,)|No: ?\d[\w/-]*|\"[A-Z]\"|C/(?= )|Sec\.(?= \d)|\(R\.O\.C\.\)"
+    rf"|\d{{1,4}}\.\d(?= )|Mi\.|\d{{1,2}}\.\d{{3}}(?=,)|\d{{1,2}}F\.?(?=,)|No: ?\d[\w/-]*|\"[A-Z]\"|C/(?= )"
+    rf"|Sec\.(?= \d)|\(R\.O\.C\.\)"
     rf"|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
     rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{L}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
@@ -94,8 +96,9 @@ _HEAD = regex.compile(
     # A first sign that rules out most words keeps the search fast.
     rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada |avenue "
     rf"|ch\. |boul\. |boulevard |route de |quai |allée )(?:{_BOX}"
-    rf"|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
-    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW]\.? \d{{2,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|\d{{1,3}}[NSEW]\d{{2,4}} |[A-Z]-\d{{1,4}}[A-Z]? )"
+    rf"|{_UNIT} (?:No\. ?)?#?{_UNIT_NUMBER},? (?=[\p{{Lu}}\d])"
+    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW]\.? \d{{2,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|\d{{1,3}}[NSEW]\d{{2,4}} "
+    rf"|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
     rf"|\d{{1,4}}[A-Z]?(?:/\d+)?, (?=(?:\p{{Lu}}[\p{{L}}.'-]* ){{1,4}}(?i:{STREETS})\b)"
     rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=[\d\p{{Lu}}])|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
@@ -129,7 +132,7 @@ _HOUSE_WORD = (
     r"|Parsonage|Presbytery|Stables|Orchard|Oast)"
 )
 _HOUSE_PART = (
-    rf"(?:{_UNIT}\.? (?:No\. ?)?#?[\w-]{{1,6}}|#\d\w*|Mile \d+(?:\.\d)?|PMB #?\d+|\d{{1,4}}-dong \d{{1,4}}-ho"
+    rf"(?:{_UNIT}\.? (?:No\. ?)?#?{_UNIT_NUMBER}|#\d\w*|Mile \d+(?:\.\d)?|PMB #?\d+|\d{{1,4}}-dong \d{{1,4}}-ho"
     rf"|B[âa]t\. \w{{1,3}}"
     rf"|\d{{1,4}}[A-Z]?, (?:\p{{Lu}}[\p{{L}}' ]{{2,25}})|\d{{1,4}}-\d{{1,4}}(?=, \p{{Lu}})"
     rf"|(?:The )?(?:\p{{Lu}}[\p{{L}}'\u2019.-]+ ){{0,3}}{_HOUSE_WORD}"
@@ -168,11 +171,16 @@ _BARE_STREET = regex.compile(
 """A street without a word for its kind, a town and a state."""
 _COUNTRY_BEHIND = regex.compile(
     rf"(?:,?[^\S\n]+|,?[^\S\n]*\n[^\S\n]*)(?:{COUNTRIES}|România|Türkiye)(?:\.|(?!\w))(?: \(R\.O\.C\.\))?"
+    r"|(?:,?(?: and)?(?: in)?(?: the)? (?:Town|City|County|Village|Borough|Parish|Township|State|Commonwealth) of"
+    r" \p{Lu}\p{L}+(?: (?:of )?\p{Lu}\p{L}+)?){1,4}"
 )
+"""A country, or a county and state in words, right behind what else is an address."""
 _CITED = regex.compile(
     r"(?i:title|chapter|section|article|part|rule|item|form|note|schedule|exhibit|regulation|table|page|volume|class"
-    r"|series|phase|tranche|figure|appendix|annex|amendment|version|type|category|grade|step|year|plant|local|store|branch|mine|well|terminal|warehouse|facility|shop|district|group|tier|q[1-4]|fy)s? \d"
-    r"|(?:19|20)\d\d (?:\p{Lu}\p{L}+ ){0,2}(?:Trust|Plan|Act|Notes?|Form|Report|Agreement|Bonds?|Series|Program|Lease|Budget)\b"
+    r"|series|phase|tranche|figure|appendix|annex|amendment|version|type|category|grade|step|year|plant|local|store"
+    r"|branch|mine|well|terminal|warehouse|facility|shop|district|group|tier|q[1-4]|fy)s? \d"
+    r"|(?:19|20)\d\d (?:\p{Lu}\p{L}+ ){0,2}(?:Trust|Plan|Act|Notes?|Form|Report|Agreement|Bonds?|Series|Program"
+    r"|Lease|Budget)\b"
 )
 """The beginning of what is cited or counted, and no address."""
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? (?:\d{{3}}-\d{{4}}|\d{{4,6}})\b)?")
@@ -208,7 +216,8 @@ _CUE_HINT = regex.compile(
     r"|dwelling|moved|mailed|sent|served)[\w ,:']{0,35}[ \n\"\u201c]+[\p{Lu}\d]"
 )
 _HOME_BEFORE = regex.compile(
-    r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her|my|street(?=:)"
+    r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her"
+    r"|my|street(?=:)"
     r"|widow|address|Mr|Mrs|Ms|Dr)\b",
     regex.IGNORECASE,
 )
@@ -248,8 +257,8 @@ _DIGIT = regex.compile(r"\d")
 
 
 def likely(text: str) -> bool:
-    """Whether an address of a person stands in the text; tests that most texts fail come first."""
-    return bool(_DIGIT.search(text)) and next(addresses(text), None) is not None
+    """Whether an address of a person stands in the text."""
+    return next(addresses(text), None) is not None
 
 
 class _Tokens:

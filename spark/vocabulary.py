@@ -165,30 +165,29 @@ COMPANY_WORDS = words(
 
 BUSINESS_WORDS = words(
     """
-    abstract adjusters advertising aerospace agency airways analytics apparel appliances architects arms asphalt
-    automotive aviation bakeries bancshares beverage beverages biologics biomedical biosciences biotech boilers
-    brewing broadcasting builders bureau cable cellars cement ceramics chemical chemicals church cinemas cleaners
-    clinics coatings commission communications computing concrete constructors construction contracting contractors
-    cooperative copper council creamery credit cruises dairy data dealers dental designs devices diagnostics diocese
-    distillers distilling distribution distributors electronics endowment engineering entertainment environmental
-    equipment escrow ethanol exploration express fabrication farms fasteners federal federation feeds fertilizer
-    farm farms feeders tractor implement implements bakery brewery cafe grill diner tavern pub apartments condominiums
-    fisheries fixtures fleet footwear foods forestry foundry freight furniture gaming genetics genomics graphics
-    grocers grocery growers guild hardware haulers health healthcare holding imaging imports indemnity institute
-    instruments insurers interactive interiors jewelers journal labs laboratories leasing lending licensing limestone
-    lines liquors loans logistics lottery lumber machine machinery mall manufacturing marine markets materials mechanical
-    media medical metals milling minerals ministries ministry modular mortgage motel motors municipal museum
-    mutual navigation networks news newspapers nurseries nursery operating organics outfitters packaging packers
-    packing paper paving pension petroleum pharmacy photonics physicians pictures pipeline plastics plumbing potash
-    poultry power precision press printers printing processing processors produce producers productions products
-    propane publications publishers publishing quarry quarries radio rail railroad railway ranches records recycling
-    refining rentals research resorts restaurants retail retirement robotics roofing rubber sanitation savings
-    sawmill school scientific seafoods seeds semiconductor semiconductors shipping shipyard shops society solar
-    specialties spirits sporting stables state steel storage stores studios supplies supply surgical synagogue
-    telephone television terminals textile textiles theaters thrift timber tire title tobacco tool tools tours
-    township toys trading transit transport transportation travel treasury trucking turbines underwriters uniforms
-    union uranium utilities veterinary vineyards warehouse warehousing waste water welding wholesale wholesalers
-    wineries winery wireless wireline works
+    abstract adjusters advertising aerospace agency airways analytics apartments apparel appliances architects arms
+    asphalt automotive aviation bakeries bakery bancshares beverage beverages biologics biomedical biosciences biotech
+    boilers brewery brewing broadcasting builders bureau cable cafe cellars cement ceramics chemical chemicals church
+    cinemas cleaners clinics coatings commission communications computing concrete condominiums construction
+    constructors contracting contractors cooperative copper council creamery credit cruises dairy data dealers dental
+    designs devices diagnostics diner diocese distillers distilling distribution distributors electronics endowment
+    engineering entertainment environmental equipment escrow ethanol exploration express fabrication farm farms
+    fasteners federal federation feeders feeds fertilizer fisheries fixtures fleet foods footwear forestry foundry
+    freight furniture gaming genetics genomics graphics grill grocers grocery growers guild hardware haulers health
+    healthcare holding imaging implement implements imports indemnity institute instruments insurers interactive
+    interiors jewelers journal laboratories labs leasing lending licensing limestone lines liquors loans logistics
+    lottery lumber machine machinery mall manufacturing marine markets materials mechanical media medical metals
+    milling minerals ministries ministry modular mortgage motel motors municipal museum mutual navigation networks news
+    newspapers nurseries nursery operating organics outfitters packaging packers packing paper paving pension petroleum
+    pharmacy photonics physicians pictures pipeline plastics plumbing potash poultry power precision press printers
+    printing processing processors produce producers productions products propane pub publications publishers
+    publishing quarries quarry radio rail railroad railway ranches records recycling refining rentals research resorts
+    restaurants retail retirement robotics roofing rubber sanitation savings sawmill school scientific seafoods seeds
+    semiconductor semiconductors shipping shipyard shops society solar specialties spirits sporting stables state steel
+    storage stores studios supplies supply surgical synagogue tavern telephone television terminals textile textiles
+    theaters thrift timber tire title tobacco tool tools tours township toys tractor trading transit transport
+    transportation travel treasury trucking turbines underwriters uniforms union uranium utilities veterinary vineyards
+    warehouse warehousing waste water welding wholesale wholesalers wineries winery wireless wireline works
     """
 )
 """Words that name a business or a public body and are rarely family names."""
