@@ -254,7 +254,7 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
 def _read_before(text: str, start: int) -> str:
     """The words before an address, without those that only seem to name a company."""
     before = _DENIED.sub("", text[max(0, start - BEFORE) : start])
-    before = _HOME_OFFICE.sub("home", _AS_TRUSTEE.sub(", ", before))
+    before = str(_HOME_OFFICE.sub("home", _AS_TRUSTEE.sub(", ", before)))
     care = _CARE_OF.search(before)
     return before[: care.start()] + before[care.end() :] if care and is_person(care[1]) else before
 

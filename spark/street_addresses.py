@@ -297,7 +297,9 @@ class _Tokens:
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each address of a person, in order, without overlaps."""
+    """Yield start and end of each address of a person, in order, without overlaps; a text without a digit has none."""
+    if not _DIGIT.search(text):
+        return
     done = 0
     last: bool | None = None
     tokens = _Tokens(text)
