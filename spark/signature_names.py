@@ -59,12 +59,17 @@ _CREDENTIAL = (
 _AFTER_NAME = regex.compile(
     rf"\*?{_B}*(?:,?{_B}*{_CREDENTIAL}{_B}*)*(?:[,;:(|\u2013\u2014/_*\"\d-]|as\b|by\b|\Z|\s{{3,}}|\t|\[)"
 )
-_NATURAL_PART = (
+_SIGNING_PART = (
     rf"(?:authori[sz]ed{_B}+)?(?:signator(?:y|ies)|signer)|authori[sz]ed{_B}+(?:representative|person|officer|agent)"
-    rf"|attorneys?[ -]in[ -]fact|notary(?:{_B}+public)?|executor|executrix|administrator|incorporator|participant"
-    rf"|optionee|grantee|employee|executive|spouse|affiant|declarant|deponent|director|president|secretary|treasurer"
-    rf"|chief{_B}+\w+{_B}+officer|chairman|chairwoman|chairperson|chair|officer|reporting{_B}+person|individual|person"
-    r"|testigo|firma|nombre|unterschrift|assinatura|nome|recipient|awardee|applicant|guardian|witness|declarer"
+    rf"|attorneys?[ -]in[ -]fact|notary(?:{_B}+public)?|incorporator|affiant|declarant|deponent|declarer"
+    rf"|reporting{_B}+person|guardian|witness|testigo|firma|unterschrift|assinatura"
+)
+"""Parts that only somebody who signs has."""
+_NATURAL_PART = (
+    rf"{_SIGNING_PART}|executor|executrix|administrator|participant"
+    rf"|optionee|grantee|employee|executive|spouse|director|president|secretary|treasurer"
+    rf"|chief{_B}+\w+{_B}+officer|chairman|chairwoman|chairperson|chair|officer|individual|person"
+    r"|nombre|nome|recipient|awardee|applicant"
 )
 _ANY_PART = (
     r"trustee|guarantor|borrower|subscriber|stockholder|shareholder|purchaser|seller|buyer|claimant|settlor|grantor"
@@ -103,17 +108,21 @@ _MARK = regex.compile(
     rf"(?:{_B}+as{_B}+a{_B}+deed)?{_B}+by{_B}*:"
     rf"|\b(?:please{_B}+)?(?:print|type)(?:ed)?{_B}+name\b(?={_B}*[_(])"
     rf"|\((?:please{_B}+)?print(?:{_B}+name)?\){_B}*:?"
-    rf"|\b(?:{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+signature)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
-    rf"|(?P<weak>\b(?:{_ANY_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
+    rf"|\b(?:{_SIGNING_PART})(?:['\u2019]?s)?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
+    rf"|\b(?:{_NATURAL_PART})(?:['\u2019]?s)?{_B}+signature(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
+    rf"|(?P<weak>\b(?:{_ANY_PART}|{_NATURAL_PART})(?:['\u2019]?s)?(?:{_B}+(?:signature"
+    rf"|name))?(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:)"
     rf"|(?P<done>^\W*(?:this{_B}+deed{_B}+(?:was|is){_B}+)?(?:electronically{_B}+|digitally{_B}+|docu|counter)?"
     rf"(?:signed|executed|witnessed|acknowledged|attested)\b(?:{_B}*(?:,|and\b|as{_B}+a{_B}+deed\b|sealed\b|delivered\b"
     rf"|in{_B}+counterpart\b))*{_B}+(?:for{_B}+and{_B}+on{_B}+behalf{_B}+of\b[^\n:]{{1,60}}\b)?by\b"
-    rf"|(?-i:\bI|\b[Uu]ndersigned),{_B}+(?=[^\n,]{{3,40}},{_B}+(?:do(?:es)?{_B}+)?(?:hereby{_B}+)?(?:make|constitute"
+    rf"|(?-i:\bI|\b[Uu]ndersigned),{_B}+(?=[^\n,]{{3,40}},(?:{_B}+of{_B}[^\n;]{{5,120}},)?{_B}+(?:do(?:es)?{_B}+)?(?:hereby{_B}+)?(?:make|constitute"
     rf"|appoint|revoke"
     rf"|designate|authori[sz]e|nominate)s?\b)"
-    rf"|\b(?:subscribed|sworn|acknowledged)\b[^\n:.]{{0,20}}\bbefore{_B}+me\b[^\n:.]{{0,20}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
+    rf"|\b(?:subscribed|sworn"
+    rf"|acknowledged)\b[^\n:.]{{0,20}}\bbefore{_B}+me\b[^\n:.]{{0,20}}{_B}by\b(?={_B}+(?-i:\p{{Lu}}))"
     rf"|\bacting{_B}+by\b(?:{_B}+its{_B}+[\w -]{{3,30}})?"
-    rf"|\b(?:witnessed|acknowledged|attested|(?:signed|executed)(?:{_B}+as{_B}+a{_B}+deed)?){_B}+by\b(?={_B}+[^\n]{{3,60}}"
+    rf"|\b(?:witnessed|acknowledged|attested|(?:signed"
+    rf"|executed)(?:{_B}+as{_B}+a{_B}+deed)?){_B}+by\b(?={_B}+[^\n]{{3,60}}"
     rf"(?:in{_B}+the{_B}+presence|for{_B}+and{_B}+on{_B}+behalf|attorney|,{_B}+an?{_B}+(?:director|authori)))"
     rf"|^{_B}*(?:by|per)\b(?={_B}+(?-i:\p{{Lu}})[^\n:]{{3,60}}$)|\bby\b(?=[^\n:]{{3,40}}attorneys?[ -]in[ -]fact)"
     rf"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?"
@@ -123,7 +132,8 @@ _MARK = regex.compile(
     rf"(?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
     rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
     rf"|thank{_B}+you)"
-    rf"(?:{_B}+yours)?,(?={_B}*\S)|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S)))",
+    rf"(?:{_B}+yours)?,(?={_B}*\S)"
+    rf"|\bby{_B}+order{_B}+of{_B}+the{_B}+board(?:{_B}+of{_B}+directors)?[,:.]?(?={_B}*\S)))",
     regex.IGNORECASE,
 )
 """Signs, labels and words that a name follows, in groups by how sure they are."""
@@ -149,7 +159,8 @@ _BLOCK = regex.compile(
 )
 """What makes the lines around it part of a signature block."""
 _FIELD = regex.compile(
-    rf"^\W*(?:title|its|office|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile"
+    rf"^(?:\W*\d{{1,2}}[.)])?\W*(?:(?:home|business|mailing|street|residential|residence){_B}+)?(?:title|its|office"
+    rf"|position|occupation|address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile"
     rf"|date"
     rf"|social{_B}+security|ssn|signature|employee{_B}+id|capacity|warrants|shares|iban|bic|account|born|birth|age"
     rf"|nationality|designation|nric|cpf|tax|pan|din|rank|passport|wohnsitz|domicile|number{_B}+of)\b[^\n:]{{0,40}}:",
@@ -278,6 +289,13 @@ _LABEL_END = regex.compile(
 LABEL_REACH = 60
 MARK_REACH = 300
 """Characters behind a mark in which its name stands."""
+_NOTICE = regex.compile(
+    r"\W*(?:[\w']+ ){0,2}(?:address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile|attention)\b",
+    regex.IGNORECASE,
+)
+"""A field in which a notice goes to somebody, who need not have signed."""
+_COMPANY_LINE = regex.compile(r"\W*(?:the )?(?:company|corporation|employer|bank|issuer|parent)\s*:", regex.IGNORECASE)
+"""The line of the other party, which makes a line of a party's label and name one of signers."""
 _LABEL_BESIDE = regex.compile(r"\b(?:Title|Its|By|Signature)\b[^\n:]{0,20}:")
 _NATURAL = regex.compile(rf"\b(?:{_NATURAL_PART})", regex.IGNORECASE)
 _OTHER_NAME = regex.compile(
@@ -316,10 +334,10 @@ class _Block:
         ]
         return cls(lines, starts, [place for place, line in enumerate(lines) if line.strip(" \t|")], blocks, read)
 
-    def near(self, order: int) -> bool:
-        """Whether a line near by has the signs of a block or is a field of a form."""
+    def near(self, order: int, *, but: regex.Pattern[str] | None = None) -> bool:
+        """Whether a line near by, which does not begin with `but`, has the signs of a block or is a field of a form."""
         places = [*self.filled[max(0, order - NEAR) : order], *self.filled[order + 1 : order + NEAR + 1]]
-        return any(self.blocks[place] for place in places)
+        return any(self.blocks[place] and not (but and but.match(self.lines[place])) for place in places)
 
     def says(self, order: int, words: regex.Pattern[str], reach: int) -> bool:
         """Whether the words stand in the line or in one of those around it."""
@@ -383,7 +401,7 @@ def is_name(text: str) -> bool:
     if span is None:
         return bool(surname and regex.fullmatch(r"\p{Lu}[\p{L}'\u2019-]+", text[surname.end() :]))
     rest = text[span[1] :].strip(" ,.")
-    return not rest or _is_role(rest) or regex.fullmatch(rf"(?:{_CREDENTIAL}[ ,]*)+", rest) is not None
+    return not rest or starts_with_role(rest) or regex.fullmatch(rf"(?:{_CREDENTIAL}[ ,]*)+", rest) is not None
 
 
 def _key(name: str) -> str:
@@ -434,7 +452,12 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
     if named and _OTHER_NAME.search(line[before]):
         return False
     sure = not (named or mark["weak"]) or (named and _NATURAL.search(mark["label"]) is not None)
-    return sure or _SIGNATURE.search(line) is not None or _LABEL_BESIDE.search(line) is not None or block.near(order)
+    if sure or _SIGNATURE.search(line) or _LABEL_BESIDE.search(line):
+        return True
+    if mark["weak"] is None:
+        return block.near(order)
+    parties = any(_COMPANY_LINE.match(block.line(other)) for other in (order - 1, order + 1))
+    return parties or block.near(order, but=_NOTICE)
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
@@ -467,7 +490,7 @@ def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
 def _continues(line: str, end: int) -> bool:
     """Whether a list of other capitalised things follows, as behind a label that names products or risks."""
     following = _LIST_GOES_ON.match(line, end)
-    return following is not None and not _is_role(following.group().lstrip(",; "))
+    return following is not None and not starts_with_role(following.group().lstrip(",; "))
 
 
 def _given_powers(block: _Block, order: int, line: str) -> Iterator[tuple[int, int]]:
@@ -546,7 +569,7 @@ def _printed(block: _Block, order: int, line: str, cell: int, *, others: str, li
     if _PARTY_ABOVE.match(after) and not rest and not listed:
         return None
     told = (
-        _is_role(rest)
+        starts_with_role(rest)
         or _SIGNATURE.match(rest) is not None
         or (dated and regex.match(r"[,;(|]|\s{2}|\s*[_.-]{3}", line[span[1] :]) is not None)
     )
@@ -557,7 +580,7 @@ def _printed(block: _Block, order: int, line: str, cell: int, *, others: str, li
         (starred and not others.strip(" |\t"))
         or _SIGNATURE.search(line)
         or _SIGNATURE.search(others)
-        or _is_role(others.strip(" |\t"))
+        or starts_with_role(others.strip(" |\t"))
     )
     above = _BLOCK.search(before) or _is_starred(before) or _CLOSING.fullmatch(before) or _is_role_line(before)
     below = (_BLOCK.search(after) and not _PARTY_ABOVE.match(after)) or _is_office(after)
@@ -587,16 +610,16 @@ def _is_office(text: str) -> bool:
 def _is_starred(line: str) -> bool:
     """Whether the line is a star, which stands for a signature by power of attorney, and an office."""
     starred = line.lstrip(" \t|")
-    return starred.startswith("*") and _is_role(starred.lstrip("* \t|"))
+    return starred.startswith("*") and starts_with_role(starred.lstrip("* \t|"))
 
 
 def _is_role_line(line: str) -> bool:
     """Whether the line before is itself a name with its role, as where several people sign."""
     name, comma, role = line.partition(",")
-    return bool(comma and _is_role(role) and _NAME.fullmatch(name.strip()))
+    return bool(comma and starts_with_role(role) and _NAME.fullmatch(name.strip()))
 
 
-def _is_role(text: str) -> bool:
+def starts_with_role(text: str) -> bool:
     """Whether the text begins with words of an office or of a party's part."""
     first = [word.strip(".,;:()*/").lower() for word in text.replace("/", " ").split()[:3]]
     return bool(first) and (
@@ -646,7 +669,7 @@ def _of_company(words: Sequence[tuple[str, int, int]], following: str) -> bool:
     )
     if near is None:
         return False
-    if following.startswith(",") and _is_role(following[1:]):
+    if following.startswith(",") and starts_with_role(following[1:]):
         return False
     behind = [plain(word) for word in near.group().replace(",", " ").split()]
     return "&" in behind or any(word in COMPANY_WORDS and word not in ROLES for word in behind[:2])

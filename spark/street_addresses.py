@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import regex
 
+from spark.address_fields import fields
+from spark.address_owners import COMPANY_WITHIN, is_person, is_persons, named
 from spark.signature_names import is_name
 from spark.vocabulary import (
     CITIES,
-    COMPANY_WORDS,
     COUNTRIES,
     FOREIGN_STREETS,
     PROVINCES,
@@ -27,7 +28,7 @@ _POSTCODES = (
     r"|20\d\d)\d{4}"
 )
 _BOX = (
-    r"(?:P\. ?O\.|PO|P\.O|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
+    r"(?:P\. ?O\.|P ?O|P\.O|POB|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
     r"|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
     r"|Box \d+,|(?:Rural |Star )?(?:Route|Rt\.?|Rte\.?|R\.D\.|HCR|RR|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,? Box \d+"
 )
@@ -35,6 +36,7 @@ _UNIT = (
     r"(?:Flat|Apartment|Apt\.?|Unit|Suite|Ste\.?|Blk|Block|House|Lot|Room|Rm\.?|Floor|Trailer|Space|Penthouse|Residence"
     r"|Building|Bldg\.?|No\.|Condo|Villa|Cottage|Plot|Stand|Casa|Level|Site|Slip|Berth|Tower|Number|PH)"
 )
+_UNIT_NUMBER = r"(?!(?:at|of|in|on|to|for|and|the|is|by)\b)[\w-]{1,6}"
 _PARTICLE = (
     r"(?:de|des|du|del|della|delle|dei|di|da|do|dos|das|la|le|les|el|los|las|of|the|y|van|von|der|den|upon|on|in|by"
     r"|near|vor|bei|en|sous|sur|rue|via|calle"
@@ -52,7 +54,8 @@ _TOKEN = regex.compile(
     rf"|n[.º°]{{1,2}}(?= \d)"
     rf"|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
     rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}"
-    rf"|\d{{1,2}}\.\d{{3}}(?=,)|\d{{1,2}}F\.?(?=,)|No: ?\d[\w/-]*|\"[A-Z]\"|C/(?= )|Sec\.(?= \d)|\(R\.O\.C\.\)"
+    rf"|\d{{1,4}}\.\d(?= )|Mi\.|\d{{1,2}}\.\d{{3}}(?=,)|\d{{1,2}}F\.?(?=,)|No: ?\d[\w/-]*|\"[A-Z]\"|C/(?= )"
+    rf"|Sec\.(?= \d)|\(R\.O\.C\.\)"
     rf"|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
     rf"|\p{{Lu}}[\p{{L}}\p{{M}}'\u2019]*(?:-[\p{{L}}\d]+)*|#[ ]?[\w-]+"
     rf"|\((?:[A-Z]{{2}}|\p{{Lu}}\p{{L}}+)\)|〒|(?:{FOREIGN_STREETS})\.?(?= )"
@@ -93,11 +96,12 @@ _HEAD = regex.compile(
     # A first sign that rules out most words keeps the search fast.
     rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada |avenue "
     rf"|ch\. |boul\. |boulevard |route de |quai |allée )(?:{_BOX}"
-    rf"|{_UNIT} (?:No\. ?)?#?[\w-]{{1,6}},? (?=[\p{{Lu}}\d])"
-    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW] \d{{3,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|[A-Z]-\d{{1,4}}[A-Z]? )"
+    rf"|{_UNIT} (?:No\. ?)?#?{_UNIT_NUMBER},? (?=[\p{{Lu}}\d])"
+    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW]\.? \d{{2,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|\d{{1,3}}[NSEW]\d{{2,4}} "
+    rf"|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
     rf"|\d{{1,4}}[A-Z]?(?:/\d+)?, (?=(?:\p{{Lu}}[\p{{L}}.'-]* ){{1,4}}(?i:{STREETS})\b)"
-    rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=\d)|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
+    rf"|{_NUMBER_WORD}(?=\p{{Lu}})|#\d+[A-Z]?,? (?=[\d\p{{Lu}}])|\d{{1,3}}/F,? (?=[\p{{Lu}}\d])"
     rf"|\p{{Lu}}[\p{{L}}.'-]+ (?:(?:\p{{Lu}}[\p{{L}}.'-]+|{_PARTICLE}|gate|vei|väg"
     rf"|gade) ){{0,4}}+\d{{1,4}}(?:[ -]?[A-Za-z]\b)?"
     r"(?:/\d{1,3}){0,2}(?=,? ?\n?(?:[^,\n]{1,14}, ){0,2}(?!(?:19|20)\d\d\b)(?:[A-Z]{1,2}-)?(?:\d{4,6}|\d{3} \d{2}"
@@ -113,6 +117,9 @@ _HEAD = regex.compile(
     rf"|(?i:{FOREIGN_STREETS})\.? (?:\p{{L}}[\p{{L}}'\u2019.-]* ){{0,5}}\p{{L}}[\p{{L}}'.-]*,? (?:(?:n[.º°]{{0,2}}"
     rf"|d\.|No[.:]) ?)?"
     r"(?:\d|s/n)"
+    r"|(?i:(?:(?:U\.? ?S\.?|state|county|old|farm(?:[ -]to[ -]market)?|ranch(?:[ -]to[ -]market)?|texas|interstate)"
+    r" ){0,2}(?:highway|hwy\.?|route|rte\.?|rt\.?|f\.?m\.?|c\.?r\.?|s\.?r\.?|r\.?m\.?|road|rd\.?)"
+    r" (?:no\. ?|#)?\d{1,5}[a-z]?)(?=[ ,\n]+\p{Lu})|(?i:mile(?:post)?|mi\.|mp) \d+(?:\.\d+)?,? (?=\p{Lu})"
     rf"|{_EUROPEAN}|{_HOUSE_NAME}"
     rf"|{_HOUSE.pattern}|\p{{Lu}}\p{{L}}*(?:{STREET_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e"
     rf"|straat|weg|platz"
@@ -125,7 +132,7 @@ _HOUSE_WORD = (
     r"|Parsonage|Presbytery|Stables|Orchard|Oast)"
 )
 _HOUSE_PART = (
-    rf"(?:{_UNIT}\.? (?:No\. ?)?#?[\w-]{{1,6}}|#\d\w*|Mile \d+(?:\.\d)?|PMB #?\d+|\d{{1,4}}-dong \d{{1,4}}-ho"
+    rf"(?:{_UNIT}\.? (?:No\. ?)?#?{_UNIT_NUMBER}|#\d\w*|Mile \d+(?:\.\d)?|PMB #?\d+|\d{{1,4}}-dong \d{{1,4}}-ho"
     rf"|B[âa]t\. \w{{1,3}}"
     rf"|\d{{1,4}}[A-Z]?, (?:\p{{Lu}}[\p{{L}}' ]{{2,25}})|\d{{1,4}}-\d{{1,4}}(?=, \p{{Lu}})"
     rf"|(?:The )?(?:\p{{Lu}}[\p{{L}}'\u2019.-]+ ){{0,3}}{_HOUSE_WORD}"
@@ -162,6 +169,20 @@ _BARE_STREET = regex.compile(
     rf"\p{{Lu}}[\p{{L}}.']+(?: \p{{Lu}}[\p{{L}}']+){{0,2}}, (?:{STATES})"
 )
 """A street without a word for its kind, a town and a state."""
+_COUNTRY_BEHIND = regex.compile(
+    rf"(?:,?[^\S\n]+|,?[^\S\n]*\n[^\S\n]*)(?:{COUNTRIES}|România|Türkiye)(?:\.|(?!\w))(?: \(R\.O\.C\.\))?"
+    r"|(?:,?(?: and)?(?: in)?(?: the)? (?:Town|City|County|Village|Borough|Parish|Township|State|Commonwealth) of"
+    r" \p{Lu}\p{L}+(?: (?:of )?\p{Lu}\p{L}+)?){1,4}"
+)
+"""A country, or a county and state in words, right behind what else is an address."""
+_CITED = regex.compile(
+    r"(?i:title|chapter|section|article|part|rule|item|form|note|schedule|exhibit|regulation|table|page|volume|class"
+    r"|series|phase|tranche|figure|appendix|annex|amendment|version|type|category|grade|step|year|plant|local|store"
+    r"|branch|mine|well|terminal|warehouse|facility|shop|district|group|tier|q[1-4]|fy)s? \d"
+    r"|(?:19|20)\d\d (?:\p{Lu}\p{L}+ ){0,2}(?:Trust|Plan|Act|Notes?|Form|Report|Agreement|Bonds?|Series|Program"
+    r"|Lease|Budget)\b"
+)
+"""The beginning of what is cited or counted, and no address."""
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? (?:\d{{3}}-\d{{4}}|\d{{4,6}})\b)?")
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(
@@ -169,70 +190,6 @@ _FIRM_POSTCODE = regex.compile(
     r"|\d{5}-\d{3})(?![\w-])"
 )
 
-_FACILITY = (
-    "office|plant|facilit(?:y|ies)|warehouse|store|laborator(?:y|ies)|factory|campus|building|department|mill|branch|center"
-    "|centre|site|mine|refinery|terminal|lockbox|hotel|clinic|hospital|restaurant|showroom|mall|depot|garage|shop"
-    "|dealership|bakery|brewery|school|church|theat(?:er|re)|pharmacy|gym|studio|salon|station|yard|pier|premises|project"
-    "|construction|casino|resort|airport|hangar|quarry|well|wells|pipeline|port|tower|bank|court|courthouse|room|location"
-    "|propert(?:y|ies)|development|community|complex|parcel|land|tract|space|headquarters|hub|lab|museum|library|university"
-    "|college|stadium|arena|market|outlet|kiosk|farm|ranch|vineyard|winery|meeting|practice|chambers|agency"
-)
-_OF_COMPANY = regex.compile(
-    r"principal executive|executive offices?|headquarter|registered (?:office|agent)|corporate office|our offices?"
-    r"|its offices?"
-    rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
-    rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
-    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?(?<!\b(?:his|her|my) (?:garage|farm|ranch|property"
-    rf"|land|room|building|studio|lot)),? (?:at|in|on|known as|is|are|stands?|located)\b"
-    rf"|\b(?:{_FACILITY})s?,?\s*$"
-    rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
-    rf"|location)s?(?: no\. ?\d+)?:"
-    r"|\bc/o\b|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b|\binvestor relations\b"
-    r"|\b(?:business|office|work|corporate|company|employer|registered) address\b|\bplace of business\b|\bhas its\b"
-    r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
-    r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
-    r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
-    r"|\b(?:of|by) (?:the )?(?:registrant|company|issuer|bank|fund|partnership|corporation)\b|\b(?:escrow"
-    r"|transfer) agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
-    r"|\blockbox\b|\bsquare feet\b|\bprivate mailbox of the company\b|\bpremises:"
-    r"|\bvisits?\b|\bhearings?\b|\bbridge\b|\b(?:stores?|branch|branches|restaurants?|plants?) (?:opened|closed)\b"
-    r"|\bour (?:\w+ ){0,2}(?:tenants|customers|patients|employees|clients|members)\b|\bpresented\b|\bcommission\b"
-    r"|\brecorder\b",
-    regex.IGNORECASE,
-)
-_OF_PERSON = regex.compile(
-    r"\b(?!is\b)(?:he|she|his|her|hers|him|my|i|wife|husband|spouse|sister|brother|mother|father|son|daughter|aunt"
-    r"|uncle|nephew"
-    r"|niece|cousin|widow|widower|heirs?|child|children|grandmother|grandfather|minor|custodian|estate|decedent"
-    r"|deceased"
-    r"|home|homestead|household|house|cabin|condominium|townhouse|residen\w*|resid(?:es?|ed|ing)|liv(?:es?|ed|ing)"
-    r"|dwell\w*|domicile\w*|apartment|tenant"
-    r"|individual|natural person|wives|family|lady|sir|grantor|settlor|licensor|indemnitor|maker|payee|holder of record"
-    r"|offeree|offerer|donor|donee|spokesman|spokeswoman|spokesperson|pilot|physician|professor|fianc\w+|roommate"
-    r"|veteran|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee"
-    r"|beneficiary"
-    r"|guarantor|borrower|indemnitee|subscriber|stockholder representative|holder|customer|patient|passenger|driver"
-    r"|depositor|policyholder|claimant|plaintiff|complainant|consultant|retiree|pensioner|seller|purchaser|buyer"
-    r"|undersigned|witness\w*|signed(?! an?\b| the\b)|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born"
-    r"|birth|beneficial owner"
-    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant"
-    r"|co-applicant"
-    r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
-    r"|citizen|nationality|covenantors?|shareholder|stockholder|(?:previous|prior|billing"
-    r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)(?:e?s)?\b|\b(?:director"
-    r"|officer|adviser|advisor|member|trustee|lender|landlord)s?:|/s/|\[(?:PERSON|SSN|PHONE"
-    r"|EMAIL)\]",
-    regex.IGNORECASE,
-)
-_BUSINESS_PART = regex.compile(
-    r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building|Airport|Hangar|Pier)\b"
-    r"|\b\d+(?:st|nd|rd"
-    r"|th) Floor\b"
-)
-_HOME_PART = regex.compile(
-    r"\b(?:Apt|Apartment|Apto|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse|PH-?\d+)\b|#",
-    regex.IGNORECASE,
-)
 _SHORT_STREET = regex.compile(
     rf"(?:{_NUMBER}|{_NUMBER_WORD}|[NSEW]\d{{3,5}} )(?:[\p{{Lu}}\d][\p{{L}}\d.'\u2019-]* ){{1,4}}?(?i:{STREETS})\b\.?"
     r"(?: (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?)?(?:,? (?:#|Apt|Unit|Apartment|Lot)\.? ?[\w-]+)?"
@@ -248,23 +205,28 @@ _CUE = regex.compile(
     r"|forwarding"
     r"|current|former|new|old|notice) address(?: for notices?)?(?: is| was| of record is)?:?|(?:^"
     r"|\n)\W*(?:[\p{L}'\u2019]+ ){0,3}(?:Address"
-    r"|Residence|Home|Domicile|Wohnsitz|Anschrift)(?: of (?:record|witness))?:)"
+    r"|Street|Residence|Home|Domicile|Wohnsitz|Anschrift)(?: of (?:record|witness))?:)"
     r"[ \n\"\u201c]+(?=[\p{Lu}\d])",
     regex.IGNORECASE,
 )
 """Words that lead to a person's address, up to the place where it begins."""
 _CUE_HINT = regex.compile(
-    r"(?i:address|residence|home|house|apartment|flat|condominium|cottage|farm|liv(?:es?|ed|ing)|resid(?:es?|ed"
+    r"(?i:address|street|residence|home|house|apartment|flat|condominium|cottage|farm|liv(?:es?|ed|ing)|resid(?:es?|ed"
     r"|ing)|domiciled"
     r"|dwelling|moved|mailed|sent|served)[\w ,:']{0,35}[ \n\"\u201c]+[\p{Lu}\d]"
 )
 _HOME_BEFORE = regex.compile(
-    r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her|my"
+    r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her"
+    r"|my|street(?=:)"
     r"|widow|address|Mr|Mrs|Ms|Dr)\b",
     regex.IGNORECASE,
 )
 HOME_REACH = 45
 """Characters before a short address in which words of a home make it a person's."""
+_STREET_LINE = regex.compile(r"\d{1,5}[A-Z]? \p{Lu}[\p{L}.' ]{2,30}(?=\s*(?:\n\s*\n|$))")
+_TITLED = regex.compile(r"(?:Mr|Mrs|Ms|Miss|Dr)\b|(?:Witness|Name|Signed|By)\s*:", regex.IGNORECASE)
+NAME_REACH = 60
+"""Characters before an address in which the name of its owner stands."""
 MAX_SHORT_PARTS = 4
 _CITY_CODE = regex.compile(
     r"\b(?:(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}|Dublin \d{1,2}W?)(?!\w)"
@@ -275,30 +237,10 @@ _TOWN = regex.compile(
 )
 _PLOT = regex.compile(rf"{_UNIT}\b|[A-Z]-?\d{{1,4}}[A-Z]?,|(?:New|Old|H\.|D\.|Door|House|Plot) No\.|\d[\d/-]+,|#\d+")
 """The beginning of an address by plot, block or flat, in which no street need stand."""
-_COVER = regex.compile(
-    r"registrant[\u2019']s telephone|commission file|exact name of (?:the )?registrant|principal executive office",
-    regex.IGNORECASE,
-)
-BEFORE, AFTER = 110, 70
-"""Characters around an address in which its owner is looked for."""
-COVER_PAGE = 250
-"""Characters around an address in which words of a filing's cover page make it the registrant's."""
 _TOWN_LINE = regex.compile(
     rf"\s*\n\s*City\b[^:\n]{{0,25}}:\s*(\p{{Lu}}[\p{{L}}.' -]+,? (?:{STATES})\b\.?,? {{0,2}}\d{{5}}(?:-\d{{4}})?)"
 )
 """The second line of an address in a form to fill in."""
-WIDE = 400
-"""Characters before an address in which any sign of an owner is looked for where none is near."""
-_DENIED = regex.compile(r"\((?:not|no)\b[^)]*\)", regex.IGNORECASE)
-"""What an address is said not to be."""
-_SEGMENT = regex.compile(r"[\n;]|\. (?=\p{Lu}\p{L}+:)")
-"""What parts the owners of a list or table."""
-_STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*\)?[,\n(]?\s*\(?$")
-"""A word with a capital right before an address: somebody's name."""
-_STRANGER_AT = regex.compile(r"\s\p{Lu}[\p{L}\p{M}\d.'\u2019&-]* (?:at|of|in) $")
-_SPEAKER = regex.compile(
-    r"\b(?:we|our|us|the (?:company|registrant|issuer|bank|corporation|fund|trust))\b", regex.IGNORECASE
-)
 _AND = regex.compile(
     r"(?:[,;]|[,;]?(?= (?:and|or|&)\b))[ ]+(?:(?:and|or|&) )?(?:(?:at|from|of|in) )?(?:\(?[\da-z]{1,3}\) )?"
     r"|(?: [\d,]+ sh(?:ares)?)?\n(?:\d+[.)]? )?"
@@ -312,77 +254,11 @@ PLACE_REACH = 30
 _CODE_NEAR = regex.compile(r"\d{3}|\d ?[A-Z]{2}\b|[A-Z]\d{1,2}(?!\w)")
 _PLACE_NAME = regex.compile(rf"(?<!\w)(?:{STATES}|{PROVINCES}|{COUNTRIES}|{CITIES})[.)]?$")
 _DIGIT = regex.compile(r"\d")
-_SURELY_COMPANY = regex.compile(
-    r"\baddress of (?:the )?(?:parent|company|issuer|bank|corporation|registrant)\b"
-    r"|\b(?:auditor|counsel|lawyer|broker|insurer|agent|bank)s? (?:is|are|was)\b|"
-    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*:|\bc/o\b|\bcare of\b"
-    r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|registrar|underwriters?|solicitors|broker|depositary"
-    r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
-    r"|bank|issuer|sponsor|parent|agent|registrant|company)(?:[\u2019']s)?"
-    r" (?:mailing )?address"
-    r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
-    r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
-    r"|\b(?:business|office|work) address|\bprincipal executive",
-    regex.IGNORECASE,
-)
-_COMPANY_WITHIN = regex.compile(
-    r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court)\b"
-)
-_LIVES = regex.compile(
-    r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$", regex.IGNORECASE
-)
-_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
-"""A person's other data, right before an address."""
-_FOR_COMPANY = regex.compile(r"[,;.]?\s*(?:attention|attn)\b", regex.IGNORECASE)
-_DWELLS = regex.compile(
-    r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,60}$",
-    regex.IGNORECASE,
-)
-_LABEL = regex.compile(
-    r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE
-)
-_LINK = regex.compile(
-    r"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
-    r"|with an? (?:\w+ )?address (?:at|of)"
-    r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential"
-    r"|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
-    r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in))(?!\w))*[,:;\s(|\u2013\u2014-]*$",
-    regex.IGNORECASE,
-)
-_OWNER_NAME = regex.compile(
-    r"(?<![\w.'-])(?:(?:\p{Lu}[\p{L}\p{M}.'\u2019&-]*|&|\d+|of|and|the|de|da|do|dos|von|van|der|bin|al)(?:,? "
-    r"|,?\s*$)){1,9}$"
-)
-_INSTITUTION = regex.compile(
-    rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
-    r"|registrar|clerk|office|hardware|motors|foods|energy|mining|federal|national|bancorp|soci[ée]t[ée]|banque|banco|caisse|mutual|orthop\w+|vineyard"
-    r"|trucking|oil|brothers|works|club|inn|lodge|hall)s?\b|&"
-    r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
-    r"|L\.P|LP|K\.K|Pvt|Private)\b",
-    regex.IGNORECASE,
-)
-_COUPLE = regex.compile(
-    r"(?:^|[,:] )(\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){0,3}),? (?:and|&)"
-    r" ((?!Sons?\b|Co\b)\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){1,3})"
-    r"(?:, (?:JTWROS|TBE|JT TEN|(?:as )?joint tenants[\w ]*|tenants [\w ]*|Trustees|husband and wife))?$"
-)
-"""Husband and wife, or two partners."""
-_LEGAL_FORM = regex.compile(
-    r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
-    r"|P\.C|L\.P|LP"
-    r"|K\.K|Pvt|PLLC)\.?$"
-)
-OWNER_REACH = 80
-"""Characters before an address in which its owner's name is looked for."""
-LEGAL_REACH = 12
-"""Characters at the end of a name in which a company's legal form is looked for."""
-OWNER_LINES = 3
-"""Lines above an address that begins a line in which its owner's name may stand."""
 
 
 def likely(text: str) -> bool:
-    """Whether an address of a person stands in the text; tests that most texts fail come first."""
-    return bool(_DIGIT.search(text)) and next(addresses(text), None) is not None
+    """Whether an address of a person stands in the text."""
+    return next(addresses(text), None) is not None
 
 
 class _Tokens:
@@ -421,22 +297,28 @@ class _Tokens:
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each address of a person, in order, without overlaps."""
+    """Yield start and end of each address of a person, in order, without overlaps; a text without a digit has none."""
+    if not _DIGIT.search(text):
+        return
     done = 0
     last: bool | None = None
     tokens = _Tokens(text)
     told = {cue.end() for cue in _CUE.finditer(text)} if _CUE_HINT.search(text) else set()
-    for start in sorted(told | {head.start() for head in _HEAD.finditer(text)}):
+    whole = {start: (end, named) for start, end, named in fields(text)}
+    for start in sorted(told | whole.keys() | {head.start() for head in _HEAD.finditer(text)}):
         if start < done:
             continue
         end = _end(text, start, tokens, told=start in told)
-        if end is None:
+        end = max(end or 0, whole.get(start, (0, False))[0])
+        if not end or _CITED.match(text, start) or (start in told and _is_company_first(text, start, end)):
             continue
+        if more := _COUNTRY_BEHIND.match(text, end):
+            end = more.end()
         begin = max(done, _with_house(text, start))
         joined = last is not None and _AND.fullmatch(text, done, begin) is not None
-        if not joined or _COMPANY_WITHIN.search(text, begin, end):
-            last = _is_persons(text, begin, end)
-        if last and _DIGIT.search(text, start, end):
+        if not joined or COMPANY_WITHIN.search(text, begin, end):
+            last = is_persons(text, begin, end, named=whole.get(start, (0, False))[1])
+        if last and (start in whole or _DIGIT.search(text, start, end)):
             yield max(done, _with_name(text, begin)), end
             if town := _TOWN_LINE.match(text, end):
                 yield town.span(1)
@@ -447,12 +329,15 @@ def _end(text: str, start: int, tokens: _Tokens, *, told: bool) -> int | None:
     """Where the address that begins there ends; None when it is none. `told`: words of a home lead to this place."""
     ends, closing = tokens.run(start)
     last_ends = closing[: -MAX_ENDS - 1 : -1]
+    if (line_end := _line_under_name(text, start)) is not None:
+        return line_end
     if (end := next((end for end in last_ends if _is_address(text[start:end])), None)) is not None:
         return end
-    if not _at_home(text, start):
+    named = _behind_name(text, start)
+    if not named and not _at_home(text, start):
         return None
     short = next((end for end in reversed(ends) if _is_short(text[start:end])), None)
-    if short is not None or not told:
+    if short is not None or not (told or (named and _HAS_STREET.search(text, start, ends[-1] if ends else start))):
         return short
     line = text.find("\n", start)
     within = [end for end in ends if line < 0 or end <= line]
@@ -470,15 +355,10 @@ def _with_name(text: str, start: int) -> int:
     """Where the address begins, with a house's bare name behind its owner's or behind words such as "lives at"."""
     low = max(0, start - PARTS_REACH)
     found = _NAME_BEFORE.search(text, low, start)
-    if found is not None and _named(found.group(1)) is None:
+    if found is not None and named(found.group(1)) is None:
         return int(found.start(1))
     behind = _NAME_BEHIND_OWNER.search(text, low, start)
-    if (
-        behind is None
-        or not is_name(behind[1])
-        or is_name(f"{behind[1]}, {behind[2]}")
-        or _named(behind[2]) is not None
-    ):
+    if behind is None or not is_name(behind[1]) or is_name(f"{behind[1]}, {behind[2]}") or named(behind[2]) is not None:
         return start
     return int(behind.start(2))
 
@@ -486,6 +366,26 @@ def _with_name(text: str, start: int) -> int:
 def _at_home(text: str, start: int) -> bool:
     """Whether words of a home stand right before."""
     return bool(_HOME_BEFORE.search(text, max(0, start - HOME_REACH), start))
+
+
+def _is_company_first(text: str, start: int, end: int) -> bool:
+    """Whether a company's name stands between the words that lead to an address and its first number."""
+    first = text[start:end].partition(",")[0]
+    return not _DIGIT.search(first) and named(first) is False
+
+
+def _line_under_name(text: str, start: int) -> int | None:
+    """The end of a line that is a house number and a street alone, under a person's name with a title or a label."""
+    if text[start - 1 : start] != "\n":
+        return None
+    above = text[max(0, start - NAME_REACH) : start - 1].rsplit("\n", 1)[-1].strip()
+    street = _STREET_LINE.match(text, start)
+    return int(street.end()) if street and _TITLED.match(above) and is_person(above) else None
+
+
+def _behind_name(text: str, start: int) -> bool:
+    """Whether a person's name and a comma stand right before, as in a list of persons."""
+    return text[start - 2 : start] == ", " and is_person(text[max(0, start - NAME_REACH) : start - 2])
 
 
 def _is_address(found: str) -> bool:
@@ -552,119 +452,3 @@ def _ends_in_town(found: str) -> bool:
         or regex.match(r"(?:\p{L}[\p{L}.'-]* ){1,5}\d", parts[0])
     )
     return len(parts) > 1 and bool(street and _TOWN.fullmatch(parts[-1]))
-
-
-def _is_persons(text: str, start: int, end: int) -> bool:
-    """Whether the address is a person's: by who stands right before it, then by the nearest words about an owner."""
-    before, found, after = text[max(0, start - BEFORE) : start], text[start:end], text[end : end + AFTER]
-    before = _DENIED.sub("", before)
-    if _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) or _COMPANY_WITHIN.search(found):
-        return False
-    sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
-    company = [
-        match.end() + len(before) - len(sentence)
-        for match in (*_OF_COMPANY.finditer(sentence), *_SURELY_COMPANY.finditer(sentence))
-    ]
-    company.sort()
-    owner = _owner(text, start)
-    near = before
-    if owner is None and _STRANGER.search(before):
-        near = _SEGMENT.split(before.rstrip())[-1]
-    person = [match.end() + len(before) - len(near) for match in _OF_PERSON.finditer(near)]
-    if (owner is False or _FOR_COMPANY.match(after)) and not _dwells(before):
-        return False
-    nearer = bool(company) and (not person or company[-1] >= person[-1])
-    if nearer and (owner is not True or _SURELY_COMPANY.search(sentence)) and not _LIVES.search(before):
-        return False
-    if _BUSINESS_PART.search(found) and not _HOME_PART.search(found):
-        return bool(person) and not company
-    if person or owner is True or _CONTACT.search(before):
-        return True
-    return _by_default(text, start, end)
-
-
-def _by_default(text: str, start: int, end: int) -> bool:
-    """Whether an address without any sign of an owner near before it is a person's.
-
-    It is, unless a name that is not known as a person's stands before it or a company speaks ("we"): in filings, a
-    company's address rarely stands without its name or a word for the place.
-    """
-    before, wide = text[max(0, start - BEFORE) : start], text[max(0, start - WIDE) : start]
-    tail = regex.split(r"[.;] |[|\n]", text[end : end + AFTER])[0]
-    if _OF_COMPANY.search(tail):
-        return False
-    if _HOME_PART.search(text, start, end) or _OF_PERSON.search(tail):
-        return True
-    if _OF_COMPANY.search(wide):
-        return False
-    if _STRANGER.search(before):
-        return False
-    return _OF_PERSON.search(wide) is not None or not (_STRANGER_AT.search(before) or _SPEAKER.search(wide))
-
-
-def _dwells(before: str) -> bool:
-    """Whether words of living somewhere lead to the address."""
-    return _DWELLS.search(before) is not None
-
-
-def _owner(text: str, start: int) -> bool | None:
-    """Whether the name right before the address, or above it in a block, is a person's; None where there is none."""
-    line_start = text.rfind("\n", 0, start) + 1
-    lead = text[line_start:start].strip(" \t|*\u2022")
-    if lead and not _LABEL.fullmatch(lead):
-        return _named(text[max(0, start - BEFORE, line_start) : start])
-    above = text[max(0, line_start - 4 * BEFORE) : line_start].split("\n")
-    seen: bool | None = None
-    lines = [line.strip(" \t|*") for line in reversed(above)]
-    filled = [line for line in lines if line][:OWNER_LINES] if lead else _touching(lines)[:OWNER_LINES]
-    for line in filled:
-        if _LABEL.fullmatch(line):
-            continue
-        verdict = False if _FOR_COMPANY.match(line) or _OF_COMPANY.search(line) else _named(line)
-        if verdict is False:
-            return False
-        seen = seen or verdict
-    return seen
-
-
-def _touching(lines: list[str]) -> list[str]:
-    """The lines up to the first empty one behind a filled one; the nearest comes first."""
-    kept: list[str] = []
-    for line in lines:
-        if line:
-            kept.append(line)
-        elif kept:
-            break
-    return kept
-
-
-def _named(before: str) -> bool | None:
-    """Whether the text ends in a person's name; False for a company's or an institution's, None for no name."""
-    linked = _LINK.search(before)
-    head = before[: linked.start()] if linked else before
-    name = regex.split(r"[\n;:|(]|/s/", head)[-1].strip(' ,"\u201c')
-    if _LEGAL_FORM.search(name[-LEGAL_REACH:]):
-        return False
-    if is_name(name) or _is_couple(name):
-        return True
-    last = _OWNER_NAME.search(name[-OWNER_REACH:])
-    if last is None or name[-OWNER_REACH:][: last.start()].endswith(" at "):
-        return None
-    if _INSTITUTION.search(last.group()) or any(
-        word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()
-    ):
-        return False
-    parts = last.group().rstrip(", ").removeprefix("and ").split(", ")
-    return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None
-
-
-def _is_couple(name: str) -> bool:
-    """Whether two persons stand there with "and" or "&", the first one perhaps without a family name."""
-    pair = _COUPLE.search(name)
-    if (
-        pair is None
-        or _INSTITUTION.search(pair[2])
-        or any(word.strip(".,").lower() in COMPANY_WORDS for word in name.split())
-    ):
-        return False
-    return is_name(pair[2]) and (is_name(pair[1]) or is_name(f"{pair[1]} {pair[2].split()[-1]}"))

@@ -24,7 +24,10 @@ STREETS = alternatives(
     gardens|grove|hill|heights|park|pike|turnpike|point|ridge|cove|crossing|bend|plaza|quay|wharf|gate|green|
     mount|rise|vale|view|parade|esplanade|promenade|strand|wynd|brae|glen|landing|knoll|hollow|meadows?|manor|
     commons|canyon|pass|circuit|crest|chase|fields?|croft|heath|bay|harbou?r|beach|hills?|estates?|garth|drove|
-    broadway|county road|route|chome
+    broadway|county road|route|chome|trace|trce|steps|bypass|overlook|vista|causeway|cswy|expressway|expy|
+    freeway|fwy|bluffs?|corners?|creek|falls|forest|shores?|springs|station|summit|valley|village|woods|lakes?|isle|key|
+    landing|lookout|mesa|pines|prairie|turn|levee|ferry|common|dale|dell|downs|
+    forks?|orchard|passage|plains|shoals?|skyway
     """
 )
 """Kinds of street, in English, with their abbreviations."""
@@ -48,13 +51,20 @@ STREET_ENDINGS = alternatives(
 )
 """Kinds of street that end its name, in Germanic languages and others."""
 
-STATES = alternatives(
+STATE_NAMES = alternatives(
     r"""
     Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|District of Columbia|Florida|
     Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|
     Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|
     North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Puerto Rico|Rhode Island|South Carolina|
-    South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming|A[KLRZ]|C[AOT]|
+    South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming
+    """
+)
+"""States and territories of the United States by name."""
+
+STATES = f"{STATE_NAMES}|{STATE_NAMES.upper()}|" + alternatives(
+    r"""
+    A[KLRZ]|C[AOT]|
     D\.?C\.?|DE|FL|GA|GU|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N\.[CDHJMY]\.|S\.[CD]\.|R\.I\.|P\.R\.|W\. ?Va\.|Ala|
     Ariz|Ark|Calif|Colo|Conn|Fla|Ill|Ind|Kans?|Mass|Mich|Minn|Miss|Mont|Nebr?|Nev|Okla|Oreg?|Pa|Penn|Tenn|Tex|Vt|
     Va|Wash|Wis|Wyo|Me(?=\.)|Md|Mo|Ky|La|Ga|Del|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEP]
@@ -81,7 +91,7 @@ COUNTRIES = alternatives(
     Malta|Mexico|México|Monaco|Morocco|(?:the )?Netherlands|New Zealand|Nigeria|Northern Ireland|Norway|Panama|
     Peru|(?:the )?Philippines|Poland|Portugal|Romania|Scotland|Serbia|Singapore|Slovakia|Slovenia|South Africa|
     South Korea|Spain|Sweden|Switzerland|Taiwan|Thailand|Turkey|Türkiye|U\.?K\.?|Ukraine|United Arab Emirates|
-    UAE|United Kingdom|Russia|Russian Federation|Egypt|Jordan|Saudi Arabia|Qatar|Kuwait|Bahrain|Oman|Lebanon|
+    U\.?A\.?E\.?|United Kingdom|Russia|Russian Federation|Egypt|Jordan|Saudi Arabia|Qatar|Kuwait|Bahrain|Oman|Lebanon|
     Pakistan|Bangladesh|Sri Lanka|Nepal|Ghana|Ethiopia|Tanzania|Uganda|Senegal|Tunisia|Algeria|Ecuador|Bolivia|
     Paraguay|Venezuela|Costa Rica|Guatemala|Honduras|El Salvador|Nicaragua|Cuba|Dominican Republic|Haiti|Jamaica|
     (?:the )?Bahamas|Barbados|Liechtenstein|Jersey|Guernsey|Isle of Man|Gibraltar|Andorra|San Marino|Albania|
@@ -153,14 +163,43 @@ COMPANY_WORDS = words(
 )
 """Words by which a name is a company's."""
 
+BUSINESS_WORDS = words(
+    """
+    abstract adjusters advertising aerospace agency airways analytics apartments apparel appliances architects arms
+    asphalt automotive aviation bakeries bakery bancshares beverage beverages biologics biomedical biosciences biotech
+    boilers brewery brewing broadcasting builders bureau cable cafe cellars cement ceramics chemical chemicals church
+    cinemas cleaners clinics coatings commission communications computing concrete condominiums construction
+    constructors contracting contractors cooperative copper council creamery credit cruises dairy data dealers dental
+    designs devices diagnostics diner diocese distillers distilling distribution distributors electronics endowment
+    engineering entertainment environmental equipment escrow ethanol exploration express fabrication farm farms
+    fasteners federal federation feeders feeds fertilizer fisheries fixtures fleet foods footwear forestry foundry
+    freight furniture gaming genetics genomics graphics grill grocers grocery growers guild hardware haulers health
+    healthcare holding imaging implement implements imports indemnity institute instruments insurers interactive
+    interiors jewelers journal laboratories labs leasing lending licensing limestone lines liquors loans logistics
+    lottery lumber machine machinery mall manufacturing marine markets materials mechanical media medical metals
+    milling minerals ministries ministry modular mortgage motel motors municipal museum mutual navigation networks news
+    newspapers nurseries nursery operating organics outfitters packaging packers packing paper paving pension petroleum
+    pharmacy photonics physicians pictures pipeline plastics plumbing potash poultry power precision press printers
+    printing processing processors produce producers productions products propane pub publications publishers
+    publishing quarries quarry radio rail railroad railway ranches records recycling refining rentals research resorts
+    restaurants retail retirement robotics roofing rubber sanitation savings sawmill school scientific seafoods seeds
+    semiconductor semiconductors shipping shipyard shops society solar specialties spirits sporting stables state steel
+    storage stores studios supplies supply surgical synagogue tavern telephone television terminals textile textiles
+    theaters thrift timber tire title tobacco tool tools tours township toys tractor trading transit transport
+    transportation travel treasury trucking turbines underwriters uniforms union uranium utilities veterinary vineyards
+    warehouse warehousing waste water welding wholesale wholesalers wineries winery wireless wireline works
+    """
+)
+"""Words that name a business or a public body and are rarely family names."""
+
 FORM_WORDS = words(
     """
     accepted acknowledged address affiliate after agreed agreement all amendment amount and annex approved april as
     attachment august average balance before board box by care certificate certification city class common company
     consent contract corporate county customer customers date dated december delivery desk document each effective
-    email ended exchange exhibit factors fax february federal filing first fiscal for form from general hereby home
+    email ended exchange exhibit factors fax february federal filing first fiscal for form from general hereby his home
     in january joint july june listed mailing march may months name no not notary notice november number october of
-    on or page part phone plans policy price proceedings pursuant real registrant registration relations report
+    on or page part phone plans policy price proceedings proxy pursuant real registrant registration relations report
     resolution respectfully risk safety schedule seal second section securities september series share shareholders
     shares sheet signature signatures signed signing social staff state statement statements states stock
     stockholders subject summary symbol tax team telephone that the this title to under undersigned united upon

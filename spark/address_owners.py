@@ -1,0 +1,393 @@
+"""Whose an address is: a person's, which is taken, or a company's, which is public and stays.
+
+Told by who stands right before or above it, and by the nearest words about an owner. Plain Python, no Spark.
+"""
+
+from __future__ import annotations
+
+import regex
+
+from spark.signature_names import is_name
+from spark.vocabulary import BUSINESS_WORDS, COMPANY_WORDS
+
+_FACILITY = (
+    "office|plant|facilit(?:y|ies)|warehouse|store|laborator(?:y|ies)|factory|campus|building|department|mill|branch|center"
+    "|centre|site|mine|refinery|terminal|lockbox|hotel|clinic|hospital|restaurant|showroom|mall|depot|garage|shop"
+    "|dealership|bakery|brewery|school|church|theat(?:er|re)|pharmacy|gym|studio|salon|station|yard|pier|premises|project"
+    "|construction|casino|resort|airport|hangar|quarry|well|wells|pipeline|port|tower|bank|court|courthouse|room|location"
+    "|propert(?:y|ies)|development|community|complex|parcel|land|tract|space|headquarters|hub|lab|museum|library|university"
+    "|college|stadium|arena|market|outlet|kiosk|farm|ranch|vineyard|winery|meeting|practice|chambers|agency"
+)
+_OF_COMPANY = regex.compile(
+    r"principal executive|executive offices?\b|headquarter|registered (?:office|agent)|corporate office|our offices?"
+    r"|its offices?"
+    rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
+    rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
+    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?(?<!\b(?:his|her|my) (?:garage|farm|ranch|property"
+    rf"|land|room|building|studio|lot)),? (?:at|in|on|known as|is|are|stands?|located)\b"
+    rf"|\b(?:{_FACILITY})s?,?\s*$"
+    rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
+    rf"|location)s?(?: no\. ?\d+)?:"
+    r"|\bc/o (?!(?:his|her|my)\b)|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b"
+    r"|\binvestor relations\b"
+    r"|\b(?:business|(?<!post )office|work|corporate|company|employer|registered) address\b|\bplace of business\b"
+    r"|\bhas its\b"
+    r"|\b(?:services|partners|group|associates|trust|holdings|solutions|industries|systems|attorneys|advisors),?\s"
+    r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
+    r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
+    r"|\b(?:of|by) (?:the )?(?:registrant|company|issuer|bank|fund|partnership|corporation)\b|\b(?:escrow"
+    r"|transfer) agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
+    r"|\blockbox\b|\bsquare feet\b|\bprivate mailbox of the company\b|\bpremises:"
+    r"|\bvisits?\b|\bhearings?\b|\bbridge\b|\b(?:stores?|branch|branches|restaurants?|plants?) (?:opened|closed)\b"
+    r"|\bour (?:\w+ ){0,2}(?:tenants|customers|patients|employees|clients|members)\b|\bpresented\b|\bcommission\b"
+    r"|\brecorder\b|\bwork\s*:|\b(?:our|their|its) (?:own )?(?:lawyers|attorneys|auditors|accountants|bankers"
+    r"|workshops?"
+    r"|secretary|treasurer|controller|registrars?)\b|\b(?:seated|kept|inspected|read|reviewed|copied|filed|based"
+    r"|located"
+    r"|headquartered) (?:free of charge )?(?:at|in)\b|\bits domicile\b|\bbeing a company\b|\b(?:newest|largest"
+    r"|oldest|which|itself),? (?:stands? |is )?at\s*$",
+    regex.IGNORECASE,
+)
+_OF_PERSON = regex.compile(
+    r"\b(?!is\b)(?:he|she|his|her|hers|him|my|i|wife|husband|spouse|sister|brother|mother|father|son|daughter|aunt"
+    r"|uncle|nephew"
+    r"|niece|cousin|widow|widower|heirs?|child|children|grandmother|grandfather|minor|custodian|estate|decedent"
+    r"|deceased"
+    r"|home|homestead|household|house|cabin|condominium|townhouse|residen\w*|resid(?:es?|ed|ing)|liv(?:es?|ed|ing)"
+    r"|dwell\w*|domicile\w*|apartment|tenant"
+    r"|individual|natural person|wives|family|lady|sir|grantor|settlor|licensor|indemnitor|maker|payee|holder of record"
+    r"|offeree|offerer|donor|donee|spokesman|spokeswoman|spokesperson|pilot|physician|professor|fianc\w+|roommate"
+    r"|veteran|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee"
+    r"|beneficiary"
+    r"|guarantor|borrower|indemnitee|subscriber|stockholder representative|holder|customer|patient|passenger|driver"
+    r"|depositor|policyholder|claimant|plaintiff|complainant|consultant|retiree|pensioner|seller|purchaser|buyer"
+    r"|undersigned|witness\w*|signed(?! an?\b| the\b)|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born"
+    r"|birth|beneficial owner"
+    r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant"
+    r"|co-applicant"
+    r"|defendants?|plaintiffs?|debtor|father|addressee|neighbou?rs?|farmer|student|retired|married|divorced|unmarried"
+    r"|citizen|nationality|wohnhaft|demeurant|domiciliado|residente|supervisor|covenantors?|shareholder|stockholder"
+    r"|(?:previous|prior|billing"
+    r"|delivery|forwarding|current|permanent|known|residential|postal|mailing) address)(?:e?s)?\b|\b(?:director"
+    r"|officer|adviser|advisor|member|trustee|lender|landlord)s?:|/s/|\[(?:PERSON|SSN|PHONE"
+    r"|EMAIL)\]",
+    regex.IGNORECASE,
+)
+_BUSINESS_PART = regex.compile(
+    r"\b(?:Suite|Ste|Floor|Fl|Tower|Plaza|Center|Centre|Campus|Corporate|Industrial|Building|Airport|Hangar|Pier)\b"
+    r"|\b\d+(?:st|nd|rd"
+    r"|th) Floor\b"
+)
+_HOME_PART = regex.compile(
+    r"\b(?:Apt|Apartment|Apto|Flat|Unit|Residence|Lot|Trailer|Upstairs|Downstairs|Penthouse|PH-?\d+)\b|#",
+    regex.IGNORECASE,
+)
+_COVER = regex.compile(
+    r"registrant[\u2019']s telephone|commission file|exact name of (?:the )?registrant|principal executive office",
+    regex.IGNORECASE,
+)
+BEFORE, AFTER = 110, 70
+"""Characters around an address in which its owner is looked for."""
+COVER_PAGE = 250
+"""Characters around an address in which words of a filing's cover page make it the registrant's."""
+WIDE = 400
+"""Characters before an address in which any sign of an owner is looked for where none is near."""
+_DENIED = regex.compile(r"\((?:not|no)\b[^)]*\)", regex.IGNORECASE)
+"""What an address is said not to be."""
+_SEGMENT = regex.compile(r"[\n;]|\. (?=\p{Lu}\p{L}+:)")
+"""What parts the owners of a list or table."""
+_STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*(?: \d{1,3})?\)?[,\n(]?\s*\(?$")
+"""A word with a capital right before an address: somebody's name."""
+_STRANGER_AT = regex.compile(r"\s\p{Lu}[\p{L}\p{M}\d.'\u2019&-]* (?:at|of|in) $")
+_IN_PROSE = regex.compile(r"(?<![\p{L}'])(?<!,\s|mailed\s|sent\s)\p{Ll}{2,}\s$")
+"""A word of a sentence right before an address: without any word of a person it is a thing's."""
+_SPEAKER = regex.compile(
+    r"\b(?:we|our|us|the (?:company|registrant|issuer|bank|corporation|fund|trust))\b", regex.IGNORECASE
+)
+_SURELY_COMPANY = regex.compile(
+    r"\baddress of (?:the )?(?:parent|company|issuer|bank|corporation|registrant)\b"
+    r"|\b(?:auditor|counsel|lawyer|broker|insurer|agent|bank)s? (?:is|are|was)\b|"
+    r"\b(?:company|registrant|bank|issuer|parent|corporation)[\u2019']s\s*(?::|(?:address )?is\b)|\bc/o (?!(?:his"
+    r"|her|my)\b)|\bcare of\b"
+    r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|counsel|attorneys|law firm|registrar|underwriters?"
+    r"|solicitors|broker|dealer|depositary"
+    r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
+    r"|bank|issuer|sponsor|parent|agent|registrant|company)(?:[\u2019']s)?"
+    r" (?:mailing )?address"
+    r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
+    r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
+    r"|\b(?:business|(?<!post )office|work) address|\baddress of each\b|\bprincipal executive",
+    regex.IGNORECASE,
+)
+COMPANY_WITHIN = regex.compile(
+    r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court)\b"
+)
+_LIVES = regex.compile(
+    r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$"
+    r"|\b(?:home|house|residence|apartment|condominium|cottage),? (?:which )?(?:is |was )?(?:located|situated|based)"
+    r" (?:at|in)\s*$",
+    regex.IGNORECASE,
+)
+_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
+"""A person's other data, right before an address."""
+_FOR_COMPANY = regex.compile(
+    r"[,;.]?\s*(?:attention|attn|\(business address)\b|,? ?\(?(?:the company's|its|our)\b", regex.IGNORECASE
+)
+_DWELLS = regex.compile(
+    r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,60}$",
+    regex.IGNORECASE,
+)
+_LABEL = regex.compile(
+    r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE
+)
+_LINK = regex.compile(
+    r"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
+    r"|with (?:an? )?(?:\w+ )?address (?:at|of)"
+    r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential"
+    r"|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
+    r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in))(?!\w))*[,:;\s(|\u2013\u2014-]*$",
+    regex.IGNORECASE,
+)
+_OWNER_NAME = regex.compile(
+    r"(?<![\w.'-])(?:(?:\p{Lu}[\p{L}\p{M}.'\u2019&-]*|&|\d+|of|and|the|de|da|do|dos|von|van|der|bin|al)(?:,? "
+    r"|,?\s*$)){1,9}$"
+)
+_INSTITUTION = regex.compile(
+    rf"\b(?:{_FACILITY}|hospital|service|society|commission|division|counsel|relations|administration|bureau|board"
+    r"|registrar|clerk|office|hardware|motors|lawyers|attorneys|universit\w+|stichting|fundaci[óo]n|fondation"
+    r"|stiftung|verein|euroclear|steel|foods|energy|mining|federal|national|bancorp|soci[ée]t[ée]|banque|banco"
+    r"|caisse|mutual|orthop\w+|vineyard"
+    r"|trucking|oil|brothers|works|club|inn|lodge|hall)s?\b|&"
+    r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
+    r"|L\.P|LP|K\.K|Pvt|Private)\b",
+    regex.IGNORECASE,
+)
+_COUPLE = regex.compile(
+    r"(?:^|[,:] |\b(?:by|to|of|from|between|are|is"
+    r"|and) )(\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){0,3}),? (?:and|&)"
+    r" ((?!Sons?\b|Co\b)\p{Lu}[\p{L}'\u2019.-]*(?: \p{Lu}[\p{L}'\u2019.-]*){1,3})"
+    r"(?:, (?:JTWROS|TBE|JT TEN|(?:as )?joint tenants[\w ]*|tenants [\w ]*|Trustees|husband and wife))?$"
+)
+"""Husband and wife, or two partners."""
+_LEGAL_FORM = regex.compile(
+    r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
+    r"|P\.C|L\.P|LP|S\.L|S\.A\.S|S\.A\.U|C\.V|A\.\u015e|Sp\. z o\.o|N\.A|ApS|S\.A\. de C\.V|S\.C|GbR|OHG|K\.G"
+    r"|K\.K|Pvt|PLLC)\.?$"
+)
+_BUSINESS_OF = regex.compile(
+    r"\b(?i:business|(?<!post )office|work|corporate) (?i:address(?:es)?|location) (?:of|for|is|are)\b[^;:]{0,60}$"
+    r"|\b(?:Parent|Merger Sub|Company|Corporation|Issuer|Registrant|Acquiror|Bank|Administrative Agent)"
+    r"(?:,? (?:to it )?(?:to|at)|,|:)?\s*(?:to |at )?$"
+    r"|\b(?i:leased|rented|opened|operated|built|acquired) (?:at|in|on)\s*$"
+)
+"""Words right before an address that make it a company's, whoever else is named there."""
+_CARE_OF = regex.compile(r"\bc/o\s+(?=([^\n,]{5,40}),\s*$)")
+_AS_TRUSTEE = regex.compile(
+    r",? (?:individually and )?as (?:co-)?(?:trustees?|custodian|guardian|executor|executrix|administrator)"
+    r" (?:of|for|under) (?:the )?[^,;\n]{3,60}[\s,]*$"
+)
+"""For whom a person holds: a trust's name behind it is no company's."""
+_HOME_OFFICE = regex.compile(r"\bhome office\b", regex.IGNORECASE)
+_ASIDE = regex.compile(rf"{_AS_TRUSTEE.pattern}|(?<=\w\.?,?\s)\([^()\n]{{1,60}}\)[\s,]*$")
+"""What stands in parentheses behind a name: a defined term, a share, a register's number."""
+_NAME_START = regex.compile(
+    r"[\n;:|(]|/s/|(?:^|\s)\(?(?:\d{1,3}|[a-z])[.)](?=\s)|(?<=\p{Ll}{3})\.\s+(?=(?:Mr|Mrs|Ms|Dr|The)\b)"
+)
+_ROW = regex.compile(r"[|\t]|[^\S\n]{3,}(?=\S)")
+_PLACES = regex.compile(
+    r"\b(?:locations?|facilit(?:y|ies)|propert(?:y|ies)|plants?|stores?|branch(?:es)?|offices?|dealers?|sites?"
+    r"|terminals?"
+    r"|suppliers?|square feet|sq\.? ft|owned|leased|lease|use|premises|warehouses?|tenants?|mines?|mills?|hotels?"
+    r"|clinics?"
+    r"|restaurants?|subsidiar(?:y|ies)|purpose|landmark|acres|expir\w+)\b",
+    regex.IGNORECASE,
+)
+_PLACES_ABOVE = regex.compile(
+    r"(?:[\p{L}.]+ ){0,3}(?:locations|facilities|properties|plants|stores|branches|offices|dealers|sites|terminals"
+    r"|suppliers|mines|mills|hotels|clinics|restaurants|subsidiaries)\W*",
+    regex.IGNORECASE,
+)
+"""Heads of tables of a company's places, and of the persons whom it deals with as businesses."""
+TABLE_REACH = 700
+"""Characters before an address in which its table's head is looked for."""
+OWNER_REACH = 80
+"""Characters before an address in which its owner's name is looked for."""
+LEGAL_REACH = 12
+"""Characters at the end of a name in which a company's legal form is looked for."""
+PROSE_LINE = 160
+"""Characters of a line over which it is prose, and no line of an address's block."""
+OWNER_LINES = 3
+"""Lines above an address that begins a line in which its owner's name may stand."""
+
+
+def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
+    """Whether the address is a person's: by who stands right before it, then by the nearest words about an owner.
+
+    `named` says that a person's name is known to stand right before it.
+    """
+    before, found, after = _read_before(text, start), text[start:end], text[end : end + AFTER]
+    if _is_a_places(text, start, end, before):
+        return False
+    sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
+    company = [
+        match.end() + len(before) - len(sentence)
+        for match in (*_OF_COMPANY.finditer(sentence), *_SURELY_COMPANY.finditer(sentence))
+    ]
+    company.sort()
+    owner = named or _owner(text, start)
+    near = before
+    if owner is None and _STRANGER.search(before):
+        near = _SEGMENT.split(before.rstrip())[-1]
+    person = [match.end() + len(before) - len(near) for match in _OF_PERSON.finditer(near)]
+    if (owner is False or _FOR_COMPANY.match(after)) and not _dwells(before):
+        return False
+    nearer = bool(company) and (not person or company[-1] >= person[-1])
+    if nearer and (owner is not True or _SURELY_COMPANY.search(sentence)) and not _LIVES.search(before):
+        return False
+    if _BUSINESS_PART.search(found) and not _HOME_PART.search(found):
+        return (bool(person) or named) and not company
+    if person or owner is True or _CONTACT.search(before):
+        return True
+    return _by_default(text, start, end)
+
+
+def _read_before(text: str, start: int) -> str:
+    """The words before an address, without those that only seem to name a company."""
+    before = _DENIED.sub("", text[max(0, start - BEFORE) : start])
+    before = str(_HOME_OFFICE.sub("home", _AS_TRUSTEE.sub(", ", before)))
+    care = _CARE_OF.search(before)
+    return before[: care.start()] + before[care.end() :] if care and is_person(care[1]) else before
+
+
+def _is_a_places(text: str, start: int, end: int, before: str) -> bool:
+    """Whether the address is the registrant's, a company's or a place's, whoever else is named there."""
+    return (
+        _COVER.search(text, max(0, start - COVER_PAGE), end + COVER_PAGE) is not None
+        or COMPANY_WITHIN.search(text, start, end) is not None
+        or _BUSINESS_OF.search(before) is not None
+        or (_of_places(text, start) and not _dwells(before))
+    )
+
+
+def _by_default(text: str, start: int, end: int) -> bool:
+    """Whether an address without any sign of an owner near before it is a person's.
+
+    It is, unless a name that is not known as a person's stands before it or a company speaks ("we"): in filings, a
+    company's address rarely stands without its name or a word for the place.
+    """
+    before, wide = text[max(0, start - BEFORE) : start], text[max(0, start - WIDE) : start]
+    tail = regex.split(r"[.;] |[|\n]", text[end : end + AFTER])[0]
+    if _OF_COMPANY.search(tail):
+        return False
+    if _HOME_PART.search(text, start, end) or _OF_PERSON.search(tail):
+        return True
+    if _OF_COMPANY.search(wide):
+        return False
+    if _STRANGER.search(before):
+        return False
+    if _OF_PERSON.search(wide) is None and _IN_PROSE.search(before):
+        return False
+    return _OF_PERSON.search(wide) is not None or not (_STRANGER_AT.search(before) or _SPEAKER.search(wide))
+
+
+def _dwells(before: str) -> bool:
+    """Whether words of living somewhere lead to the address."""
+    return _DWELLS.search(before) is not None
+
+
+def _owner(text: str, start: int) -> bool | None:
+    """Whether the name right before the address, or above it in a block, is a person's; None where there is none."""
+    line_start = text.rfind("\n", 0, start) + 1
+    lead = text[line_start:start].strip(" \t|*\u2022")
+    if lead and not _LABEL.fullmatch(lead):
+        near = text[max(0, start - BEFORE, line_start) : start]
+        verdict = named(near)
+        within = near.rfind("(")
+        return named(near[:within]) if verdict is None and within > near.rfind(")") else verdict
+    above = text[max(0, line_start - 4 * BEFORE) : line_start].split("\n")
+    seen: bool | None = None
+    lines = [line.strip(" \t|*") for line in reversed(above)]
+    filled = [line for line in lines if line][:OWNER_LINES] if lead else _touching(lines)[:OWNER_LINES]
+    for line in filled:
+        if len(line) > PROSE_LINE:
+            break
+        if _LABEL.fullmatch(line):
+            continue
+        verdict = False if _FOR_COMPANY.match(line) or _OF_COMPANY.search(line) else named(line)
+        if verdict is False:
+            return False
+        seen = seen or verdict
+    return seen
+
+
+def _of_places(text: str, start: int) -> bool:
+    """Whether the address stands in a table whose head, or the line above it, is of a company's places."""
+    above = text[max(0, start - TABLE_REACH) : start].split("\n")
+    if not _ROW.search(above[-1] + text[start : start + AFTER].split("\n", maxsplit=1)[0]):
+        return False
+    rows = 0
+    for line in reversed(above[:-1]):
+        if line.strip() and not _ROW.search(line):
+            return rows > 0 and _PLACES_ABOVE.fullmatch(line.strip()) is not None
+        if line.strip() and _PLACES.search(line) and not regex.search(r"\d", line):
+            return True
+        rows += bool(line.strip())
+    return False
+
+
+def _touching(lines: list[str]) -> list[str]:
+    """The lines up to the first empty one behind a filled one; the nearest comes first."""
+    kept: list[str] = []
+    for line in lines:
+        if line:
+            kept.append(line)
+        elif kept:
+            break
+    return kept
+
+
+def named(before: str) -> bool | None:
+    """Whether the text ends in a person's name; False for a company's or an institution's, None for no name."""
+    linked = _LINK.search(before)
+    head = _ASIDE.sub("", before[: linked.start()] if linked else before)
+    name = _NAME_START.split(head)[-1].strip(' ,"\u201c').removesuffix("'s")
+    if _LEGAL_FORM.search(name[-LEGAL_REACH:]):
+        return False
+    if _is_business(name):
+        return False
+    if is_name(name) or _is_couple(name):
+        return True
+    last = _OWNER_NAME.search(name[-OWNER_REACH:])
+    if last is None or name[-OWNER_REACH:][: last.start()].endswith(" at "):
+        return None
+    if _INSTITUTION.search(last.group()) or any(
+        word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()
+    ):
+        return False
+    parts = regex.sub(r"^(?:(?:and|of|the) )+", "", last.group().rstrip(", ")).split(", ")
+    return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None
+
+
+def _is_business(name: str) -> bool:
+    """Whether the last part ends in a business's word: other words of it may be family names or towns."""
+    last = name.rsplit(",", 1)[-1].split()
+    return len(last) > 1 and last[-1].strip(".'").lower() in BUSINESS_WORDS and last[-1][0].isupper()
+
+
+def is_person(name: str) -> bool:
+    """Whether it is the name of a person, or of two, and no word of it is an institution's."""
+    name = _NAME_START.split(name)[-1].strip()
+    plain = is_name(name) and not _INSTITUTION.search(name) and not _is_business(name)
+    return plain or _is_couple(name)
+
+
+def _is_couple(name: str) -> bool:
+    """Whether two persons stand there with "and" or "&", the first one perhaps without a family name."""
+    pair = _COUPLE.search(name)
+    if (
+        pair is None
+        or _INSTITUTION.search(pair[2])
+        or any(word.strip(".,").lower() in COMPANY_WORDS for word in name.split())
+    ):
+        return False
+    return is_name(pair[2]) and (is_name(pair[1]) or is_name(f"{pair[1]} {pair[2].split()[-1]}"))
