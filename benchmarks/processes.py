@@ -90,7 +90,8 @@ class Memory:
     """Samples the memory of a process and all its descendants while it is used as a context manager.
 
     `peak` is the largest sum of proportional set sizes (PSS), in bytes: a page that several processes share is
-    counted once.
+    counted once. A process counts from its second sample on: until it runs its own program, one that a Java process
+    starts (vfork) has that one's memory, which would be counted twice.
     """
 
     def __init__(self, pid: int) -> None:
@@ -108,8 +109,11 @@ class Memory:
         self._thread.join()
 
     def _watch(self) -> None:
+        before = {self._pid}
         while not self._end.wait(_SAMPLE_EVERY):
-            self.peak = max(self.peak, sum(_pss(pid) for pid in _tree(self._pid)))
+            now = set(_tree(self._pid))
+            self.peak = max(self.peak, sum(map(_pss, now & before)))
+            before = now
 
 
 class CpuTime:
