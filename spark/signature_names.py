@@ -76,7 +76,7 @@ _ANY_PART = (
     r"|lessee|lessor|tenant|landlord|pledgor|obligor|maker|payee|agent|proxy|partner|member|manager|principal|donor"
     r"|transferor|transferee|assignor|assignee|consultant|contractor|investor|holder|beneficiary|indemnitee"
     r"|optionholder"
-    r"|warrantholder|noteholder|lender|debtor|creditor|co-?borrower|owner|licensor|licensee|releasor|releasee|adviser"
+    r"|warrantholder|noteholder|representative|lender|debtor|creditor|co-?borrower|owner|licensor|licensee|releasor|releasee|adviser"
     r"|advisor"
 )
 _SIGN = (
@@ -97,7 +97,7 @@ _MARK = regex.compile(
     rf"|\b(?:print(?:ed)?(?:{_B}+name)?|typed?{_B}+name)\b{_B}*:)"
     rf"|(?P<strong>\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
     rf"\b(?:{_B}*(?:/|\(\w+\)|of\b|by\b|for\b|the\b|and\b|to\b|as\b|on\b|name\b|no\.?|number\b|#?\d+\.?|signature\b"
-    rf"|me\b|print(?:ed)?\b"
+    rf"|me\b|here\b|print(?:ed)?\b"
     rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}"
     rf"|{_ANY_PART})s?(?:['\u2019]s)?(?:\(s\))?(?!\w))){{0,8}}+{_B}*:"
     rf"|\bcertified\b[^\n:.]{{0,40}}:"
@@ -144,7 +144,7 @@ _SIGNATURE = regex.compile(rf"{_SIGN}|{_RULE}", regex.IGNORECASE)
 _BLOCK = regex.compile(
     rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:"
     rf"|^\W*by\b(?:{_B}+its\b[^\n:]{{1,30}})?{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
-    r"|^[^\p{L}\n]*(?:signatures?|signed|printed|print name|name and title|name/title|witness(?:es)?|attest)\b"
+    r"|^[^\p{L}\n]*(?:signatures?|signed|sign here|printed|print name|name and title|name/title|witness(?:es)?|attest)\b"
     r"|^[^\p{L}\n]*(?:dated?|title|its)[^\S\n]*(?:[:_(]|$|\s{3})|^[^\p{L}\n]*dated\b"
     r"|\(name\)[^\S\n]*$|\bsignature\b[^\n:]{0,12}:"
     r"|\bname of (?:director|secretary|witness|signatory|authori)"
@@ -169,7 +169,7 @@ _FIELD = regex.compile(
 """A label that stands in a form beside a person's name."""
 _CLOSING = regex.compile(
     r"(?:[\p{L}']+ ){0,4}(?:regards|sincerely|truly|faithfully|respectfully|submitted|cordially|yours|wishes|thanks"
-    r"|thank you|servant)[,.!]?|by order of the board(?: of directors)?[,:.]?",
+    r"|thank you|servant|best|cheers|warmly)[,.!]?|by order of the board(?: of directors)?[,:.]?",
     regex.IGNORECASE,
 )
 _CONTEXT = regex.compile(
@@ -267,6 +267,7 @@ _HINTS = (
         "print name",
     ),
     *(
+        "sign here",
         "(print",
         "please print",
         "certified to",
@@ -289,6 +290,12 @@ _LABEL_END = regex.compile(
 LABEL_REACH = 60
 MARK_REACH = 300
 """Characters behind a mark in which its name stands."""
+END_REACH = 160
+"""Characters at the end of a letter in which the one who signs it stands."""
+_LAST_LINES = regex.compile(r"\n\s*\n[^\S\n]*(?P<name>\p{Lu}[^\n]{4,50}?)[^\S\n]*\n[^\S\n]*(?P<below>[^\n:.]{3,60}?)\s*$")
+_REACHED_AT = regex.compile(
+    r"(?:(?:tel|phone|cell|fax)\p{Ll}*\.? )?[+(]?\d[\d() -]{6,20}|\S+@\S+|\[(?:PHONE|EMAIL)\]", regex.IGNORECASE
+)
 _NOTICE = regex.compile(
     r"\W*(?:[\w']+ ){0,2}(?:address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile|attention)\b",
     regex.IGNORECASE,
@@ -304,6 +311,8 @@ _OTHER_NAME = regex.compile(
     regex.IGNORECASE,
 )
 """Words before "name" with which it is no person's."""
+_POWERS_PART = regex.compile(r"representatives?\b|agents?\b", regex.IGNORECASE)
+"""The part of whoever a power of attorney appoints."""
 _STATE_NAME = regex.compile(STATES)
 _PARTY_ABOVE = regex.compile(r"\s*(?:by|per|name)\b", regex.IGNORECASE)
 """With what the line below a party's own name begins."""
@@ -371,6 +380,9 @@ def names(text: str) -> Iterator[tuple[int, int]]:
 
     A text without any of the marks' hints is no signature block, whatever its lines look like.
     """
+    last = _last_signer(text)
+    if last:
+        yield last
     if not _hinted(text):
         return
     block = _Block.of(text)
@@ -392,6 +404,19 @@ def names(text: str) -> Iterator[tuple[int, int]]:
         if not found and len(line) < LONG_LINE:
             alone += [(start + low, start + high) for low, high in _cells_of_names(line)]
     yield from ((low, high) for low, high in alone if _key(text[low:high]) in known)
+
+
+def _last_signer(text: str) -> tuple[int, int] | None:
+    """The name printed at the end of a letter without a closing, above an office, a number or an address for mail."""
+    end = text[-END_REACH:]
+    last = _LAST_LINES.search(end)
+    if last is None or not (_REACHED_AT.fullmatch(last["below"]) or starts_with_role(last["below"])):
+        return None
+    span = _name_at(last["name"], 0, closed=True)
+    if span is None or last["name"][span[1] :].strip(" ,."):
+        return None
+    start = len(text) - len(end) + int(last.start("name"))
+    return start + span[0], start + span[1]
 
 
 def is_name(text: str) -> bool:
@@ -456,6 +481,8 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
         return True
     if mark["weak"] is None:
         return block.near(order)
+    if _POWERS_PART.match(mark["weak"]) and block.says(order, _POWER, NEAR):
+        return True
     parties = any(_COMPANY_LINE.match(block.line(other)) for other in (order - 1, order + 1))
     return parties or block.near(order, but=_NOTICE)
 
@@ -641,7 +668,9 @@ def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
         if plain in ROLES or plain in FORM_WORDS:
             break
         kept += 1
-    if kept < NAME_TOKENS.start or (kept < len(words) and closed) or len(words) not in NAME_TOKENS:
+    # Two blanks part a name from the office in the next column.
+    column = 0 < kept < len(words) and words[kept][1] - words[kept - 1][2] > 1
+    if kept < NAME_TOKENS.start or (kept < len(words) and closed and not column) or len(words) not in NAME_TOKENS:
         return None
     end = start + words[kept - 1][2]
     following = line[end : end + 60]
