@@ -27,7 +27,8 @@ _OF_COMPANY = regex.compile(
     r"|its offices?"
     rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
     rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
-    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?(?<!{_OWN}),? (?:at|in|on|known as|is|are|stands?|located)\b"
+    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?(?<!{_OWN}),?"
+    r" (?:at|in|on|known as|is|are|stands?|located)\b"
     rf"|\b(?:{_FACILITY})s?(?<!{_OWN}),?\s*$"
     rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
     rf"|location)s?(?: no\. ?\d+)?:"
@@ -99,8 +100,11 @@ _DENIED = regex.compile(r"\((?:not|no)\b[^)]*\)", regex.IGNORECASE)
 """What an address is said not to be."""
 _SEGMENT = regex.compile(r"[\n;]|\. (?=\p{Lu}\p{L}+:)")
 """What parts the owners of a list or table."""
-_STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])(?!(?i:e-?mail|mail|post|courier|delivery|hand|fax)\b)\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*(?: \d{1,3})?\)?[,\n(]?\s*\(?$")
-"""A word with a capital right before an address: somebody's name."""
+_STRANGER = regex.compile(
+    r"(?:^|[\s(\"\u201c])(?!(?i:e-?mail|mail|post|courier|delivery|hand|fax)\b)"
+    r"\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*(?: \d{1,3})?\)?[,\n(]?\s*\(?$"
+)
+"""A word with a capital right before an address: somebody's name, and no way of sending."""
 _STRANGER_AT = regex.compile(r"\s\p{Lu}[\p{L}\p{M}\d.'\u2019&-]* (?:at|of|in) $")
 _IN_PROSE = regex.compile(r"(?<![\p{L}'])(?<!,\s|mailed\s|sent\s)\p{Ll}{2,}\s$")
 """A word of a sentence right before an address: without any word of a person it is a thing's."""
@@ -123,7 +127,8 @@ _SURELY_COMPANY = regex.compile(
     regex.IGNORECASE,
 )
 COMPANY_WITHIN = regex.compile(
-    r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court|(?:Gate|Dock) \d{1,3})\b"
+    r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court"
+    r"|(?:Gate|Dock) \d{1,3})\b"
 )
 _LIVES = regex.compile(
     r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$"
@@ -148,7 +153,8 @@ _LABEL = regex.compile(
 _LINK = regex.compile(
     r"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
     r"|with (?:an? )?(?:\w+ )?address (?:at|of)"
-    r"|(?:(?:should|must|may|shall|will|can|is|are) )?(?:go(?:es)?|(?:be )?(?:sent|mailed|delivered|addressed|directed))"
+    r"|(?:(?:should|must|may|shall|will|can|is|are) )?(?:go(?:es)?"
+    r"|(?:be )?(?:sent|mailed|delivered|addressed|directed))"
     r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential"
     r"|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
     r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in))(?!\w))*[,:;\s(|\u2013\u2014-]*$",
@@ -194,7 +200,9 @@ _SURELY_PERSON = regex.compile(
     r"|with an address (?:at|of)|whose address is))?[\s,(]*(?:\n[\w ]{3,20}:\s*)?$"
 )
 """Words right before an address that make it a person's, whatever company is named there."""
-_HOME_BEHIND = regex.compile(r"[\"')]?,?[\"']? \(?(?:his|her|my|their) (?:own |family )?(?:home|house|residence|apartment)\b")
+_HOME_BEHIND = regex.compile(
+    r"[\"')]?,?[\"']? \(?(?:his|her|my|their) (?:own |family )?(?:home|house|residence|apartment)\b"
+)
 _ADDRESSEE = regex.compile(r"(?:^|\n)[^\S\n]*(?i:to):[^\S\n]*([^\n]{3,80})")
 """The one to whom a letter goes, above the way in which it goes."""
 _BODY = regex.compile(
@@ -251,10 +259,9 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
     `named` says that a person's name is known to stand right before it.
     """
     before, found, after = _read_before(text, start), text[start:end], text[end : end + AFTER]
-    if _SURELY_PERSON.search(before) or _HOME_BEHIND.match(after):
-        return True
-    if _is_a_places(text, start, end, before):
-        return False
+    surely = _SURELY_PERSON.search(before) is not None or _HOME_BEHIND.match(after) is not None
+    if surely or _is_a_places(text, start, end, before):
+        return surely
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
     company = [
         match.end() + len(before) - len(sentence)
@@ -308,14 +315,10 @@ def _by_default(text: str, start: int, end: int) -> bool:
         return False
     if _HOME_PART.search(text, start, end) or _OF_PERSON.search(tail):
         return True
-    if _OF_COMPANY.search(wide):
-        return False
     addressed = _ADDRESSEE.findall(wide)
-    if addressed and named(addressed[-1]) is False:
+    if _OF_COMPANY.search(wide) or (addressed and named(addressed[-1]) is False):
         return False
-    if _STRANGER.search(before):
-        return False
-    if _OF_PERSON.search(wide) is None and _IN_PROSE.search(before):
+    if _STRANGER.search(before) or (_OF_PERSON.search(wide) is None and _IN_PROSE.search(before)):
         return False
     return _OF_PERSON.search(wide) is not None or not (_STRANGER_AT.search(before) or _SPEAKER.search(wide))
 

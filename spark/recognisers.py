@@ -205,9 +205,7 @@ class SocialSecurityNumbers(UsSsnRecognizer):
     """
 
     HYPHENS = Pattern("hyphens", r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])", 0.5)
-    BLANKS = Pattern(
-        "blanks or full stops", r"(?<![\d.,-])\d{3}([ .])\d{2}\1\d{4}(?![\d-]|[.,]\d| \d{4}(?!\d))", 0.2
-    )
+    BLANKS = Pattern("blanks or full stops", r"(?<![\d.,-])\d{3}([ .])\d{2}\1\d{4}(?![\d-]|[.,]\d| \d{4}(?!\d))", 0.2)
     BARE = Pattern("bare", r"(?<![\w.,$-])\d{9}(?![\w-]|[.,]\d)", 0.05)
     NAMED = re.compile(
         r"\bSSNs?\b|\bS\.S\.N|\bsocial[\s-]+security\b|\bsoc\.?\s+sec\b|\bSS\s?#|\btaxpayer\b", re.IGNORECASE
@@ -219,7 +217,8 @@ class SocialSecurityNumbers(UsSsnRecognizer):
     )
     """A label that names a social security number and another one."""
     IN_SENTENCE = re.compile(
-        r"(?:\bSSNs?\b|\bsocial security\b)(?:(?!\d{5}|[.?!)][\"']?\s+[A-Z]|\bEINs?\b|\baccount)[^\n]){0,120}$", re.IGNORECASE
+        r"(?:\bSSNs?\b|\bsocial security\b)(?:(?!\d{5}|[.?!)][\"']?\s+[A-Z]|\bEINs?\b|\baccount)[^\n]){0,120}$",
+        re.IGNORECASE,
     )
     """The words in the same sentence, without another long number behind them."""
     SENTENCE_REACH = 150

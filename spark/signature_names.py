@@ -56,6 +56,7 @@ _CREDENTIAL = (
     r"(?:Esq(?:uire)?|Jr|Sr|II|III|IV|M\.?D|D\.?O|Ph\.?D|D\.?Phil|Ed\.?D|Pharm\.?D|D\.?V\.?M|D\.?D\.?S|CPA|C\.P\.A|CFA"
     r"|J\.?D|LL\.?[BM]|MBA|P\.?E(?:ng)?|P\.?Geo|CPG|FSA|MAAA|FCA|FCCA|CA|QC|KC|OBE|CBE|MBE|RN|SME|FAusIMM|MAusIMM)\b\.?"
 )
+_CREDENTIALS = regex.compile(rf"(?:,?{_B}*{_CREDENTIAL}(?=[,;]|$))*")
 _AFTER_NAME = regex.compile(
     rf"\*?{_B}*(?:,?{_B}*{_CREDENTIAL}{_B}*)*(?:[,;:(|\u2013\u2014/_*\"\d-]|as\b|by\b|\Z|\s{{3,}}|\t|\[)"
 )
@@ -95,9 +96,9 @@ _MARK = regex.compile(
     rf"|\b(?:{_NATURAL_PART}|{_ANY_PART})(?:['\u2019]?s)?{_B}+(?:(?:full|legal|printed){_B}+)?name"
     rf"(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:print(?:ed)?(?:{_B}+name)?|typed?{_B}+name)\b{_B}*:)"
-    rf"|(?P<strong>\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
+    rf"|(?P<strong>\b(?:sign{_B}+here|signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
     rf"\b(?:{_B}*(?:/|\(\w+\)|of\b|by\b|for\b|the\b|and\b|to\b|as\b|on\b|name\b|no\.?|number\b|#?\d+\.?|signature\b"
-    rf"|me\b|here\b|print(?:ed)?\b"
+    rf"|me\b|print(?:ed)?\b"
     rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}"
     rf"|{_ANY_PART})s?(?:['\u2019]s)?(?:\(s\))?(?!\w))){{0,8}}+{_B}*:"
     rf"|\bcertified\b[^\n:.]{{0,40}}:"
@@ -128,7 +129,7 @@ _MARK = regex.compile(
     rf"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?"
     r"(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]| (?:on|and|as|for|in|at|who)\b|$)))"
     rf"|\battorneys?[ -]in[ -]fact{_B}+for\b|(?P<agent>^{_B}*for\b(?={_B}+(?-i:\p{{Lu}})[\p{{L}} .'-]{{3,40}}$)))"
-    rf"|(?P<closing>(?-i:\b[Yy]ours?(?: \w+){{1,3}}, "
+    rf"|(?P<closing>(?-i:\b(?:[Yy]ours(?: \p{{Ll}}+){{1,3}}|[Yy]our(?: \p{{Ll}}+){{0,2}} servant), "
     rf"(?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
     rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
     rf"|thank{_B}+you)"
@@ -144,7 +145,8 @@ _SIGNATURE = regex.compile(rf"{_SIGN}|{_RULE}", regex.IGNORECASE)
 _BLOCK = regex.compile(
     rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:"
     rf"|^\W*by\b(?:{_B}+its\b[^\n:]{{1,30}})?{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
-    r"|^[^\p{L}\n]*(?:signatures?|signed|sign here|printed|print name|name and title|name/title|witness(?:es)?|attest)\b"
+    r"|^[^\p{L}\n]*(?:signatures?|signed|sign here|printed"
+    r"|print name|name and title|name/title|witness(?:es)?|attest)\b"
     r"|^[^\p{L}\n]*(?:dated?|title|its)[^\S\n]*(?:[:_(]|$|\s{3})|^[^\p{L}\n]*dated\b"
     r"|\(name\)[^\S\n]*$|\bsignature\b[^\n:]{0,12}:"
     r"|\bname of (?:director|secretary|witness|signatory|authori)"
@@ -292,7 +294,9 @@ MARK_REACH = 300
 """Characters behind a mark in which its name stands."""
 END_REACH = 160
 """Characters at the end of a letter in which the one who signs it stands."""
-_LAST_LINES = regex.compile(r"\n\s*\n[^\S\n]*(?P<name>\p{Lu}[^\n]{4,50}?)[^\S\n]*\n[^\S\n]*(?P<below>[^\n:.]{3,60}?)\s*$")
+_LAST_LINES = regex.compile(
+    r"\n\s*\n[^\S\n]*(?P<name>\p{Lu}[^\n]{4,50}?)[^\S\n]*\n[^\S\n]*(?P<below>[^\n:.]{3,60}?)\s*$"
+)
 _REACHED_AT = regex.compile(
     r"(?:(?:tel|phone|cell|fax)\p{Ll}*\.? )?[+(]?\d[\d() -]{6,20}|\S+@\S+|\[(?:PHONE|EMAIL)\]", regex.IGNORECASE
 )
@@ -481,10 +485,9 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
         return True
     if mark["weak"] is None:
         return block.near(order)
-    if _POWERS_PART.match(mark["weak"]) and block.says(order, _POWER, NEAR):
-        return True
+    given = _POWERS_PART.match(mark["weak"]) is not None and block.says(order, _POWER, NEAR)
     parties = any(_COMPANY_LINE.match(block.line(other)) for other in (order - 1, order + 1))
-    return parties or block.near(order, but=_NOTICE)
+    return given or parties or block.near(order, but=_NOTICE)
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
@@ -516,7 +519,7 @@ def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
 
 def _continues(line: str, end: int) -> bool:
     """Whether a list of other capitalised things follows, as behind a label that names products or risks."""
-    following = _LIST_GOES_ON.match(line, end)
+    following = _LIST_GOES_ON.match(line, _CREDENTIALS.match(line, end).end())
     return following is not None and not starts_with_role(following.group().lstrip(",; "))
 
 

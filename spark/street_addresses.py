@@ -24,8 +24,8 @@ from spark.vocabulary import (
 
 _POSTCODES = (
     r"\d{5}-\d{4}|\d{5}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|[A-Z]\d[\dW] [A-Z\d]{4}"
-    r"|\d{5}-\d{3}|\d{7}|[A-Z]{2}\d-\d{4}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2,3}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d"
-    r"|20\d\d)\d{4}"
+    r"|\d{5}-\d{3}|\d{7}|[A-Z]{2}\d-\d{4}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2,3}|\d{6}|[A-Z]{1,2}-\d{4,5}"
+    r"|(?!19\d\d|20\d\d)\d{4}"
 )
 _BOX = (
     r"(?:P\. ?O\.|P ?O|P\.O|POB|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
@@ -123,8 +123,8 @@ _HEAD = regex.compile(
     r" (?:no\. ?|#)?\d{1,5}[a-z]?)(?=[ ,\n]+\p{Lu})|(?i:mile(?:post)?|mi\.|mp) \d+(?:\.\d+)?,? (?=\p{Lu})"
     rf"|{_EUROPEAN}|{_HOUSE_NAME}"
     rf"|{_HOUSE.pattern}|\p{{Lu}}\p{{L}}*(?:{STREET_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e"
-    rf"|straat|weg|platz"
-    rf"|utca|út|útja|tér|körút|krt\.|sétány|katu|prospekt|allé|caddesi|cad\.|sokak|blvd\.?|cottages?|gardens),? (?:No: ?)?\d)"
+    rf"|straat|weg|platz|utca|út|útja|tér|körút|krt\.|sétány|katu|prospekt|allé|caddesi|cad\.|sokak|blvd\.?"
+    rf"|cottages?|gardens),? (?:No: ?)?\d)"
 )
 
 _HOUSE_WORD = (

@@ -137,7 +137,8 @@ ROLES = words(
     minister non-executive notary officer operating operations optionee owner participant partner people person
     petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
     representative resources responsible sales scientific secretary seller senior settlor shareholder signatory
-    recruiter recruiting signer sole specialist spouse stockholder subscriber talent successor supervisor tax technology treasurer treasury trustee
+    recruiter recruiting signer sole specialist spouse stockholder
+    subscriber talent successor supervisor tax technology treasurer treasury trustee
     underwriter vice vp warrantholder witness
     """
 )
