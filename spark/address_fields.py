@@ -29,7 +29,7 @@ _ANCHOR = regex.compile(
     r"(?<![\w-])(?=[\p{Lu}\d])(?:"
     rf"(?:{STATES}|{PROVINCES})[.)]?,?[^\S\n]*\|?[^\S\n]+(?:[-\u2013] )?\d{{5}}(?:-\d{{4}})?(?![\w-])"
     r"|(?:NSW|VIC|Vic|QLD|Qld|WA|SA|TAS|Tas|ACT|NT|New South Wales|Victoria|Queensland),? \d{4}(?!\w)"
-    r"|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?!\w)|[A-Z]\d[A-Z] ?\d[A-Z]\d(?!\w)"
+    r"|[A-Z]{2}\d-\d{4}(?!\w)|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?!\w)|[A-Z]\d[A-Z] ?\d[A-Z]\d(?!\w)"
     rf"|(?<=,\s)(?:{STATES}|{PROVINCES}|{COUNTRIES})(?!\w)\.?(?=\s*(?:[.;,)(\n|\"]|$|and\b|\s\s))"
     r"|(?:[A-Z]{1,2}-)?(?!19\d\d|20\d\d)(?:\d{4,6}|\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3}) (?:[A-Z]{2} )?\p{Lu}\p{L}+"
     r"(?:[ -]\p{Lu}\p{L}*)*(?: \([A-Z]{2}\))?(?=[.;,)\n|\"]|$)"
@@ -60,7 +60,10 @@ _SUFFIX = regex.compile(
     r"|(?:Co-)?Trustees?|(?:an )?individual(?:ly)?|Executor|Executrix|\d\d|Inventor|Consultant|Optionee|Participant"
     r"|Subscriber|Guarantor|Borrower|Maker|Grantor|Stockholder|Shareholder|Purchaser|Seller|Employee|Executive|Witness"
     r"|Affiant|Testator|Settlor|Lender|Holder|Investor|Tenant|Landlord|Lessor|Indemnitee|Grantee|Donor|Payee)\.?"
+    r"|(?i:SSN|S\.S\.N\.|social security|tax id|TIN|DOB|born|phone|telephone|tel|fax|cell|mobile|age|aged)\b.{0,40}"
+    r"|(?:\p{L}[\w. ]{0,20}[ :#]+)?(?:\d{3}-\d{2}-\d{4}|\[[A-Z]+\])|\(?\d{3}[-.) ]+\d{3}[-. ]\d{4}|\S+@\S+"
 )
+"""What may stand between an owner's name and the address: a part, a share, or other data of the person."""
 _JOINED = regex.compile(r"^(?:and|or) ")
 _LINK = regex.compile(r"(?:(?:of|at|in|and)\s+)+(?=(?:the )?[\p{Lu}\d\"#])")
 _STREET = regex.compile(

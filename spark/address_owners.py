@@ -13,19 +13,23 @@ from spark.vocabulary import BUSINESS_WORDS, COMPANY_WORDS
 _FACILITY = (
     "office|plant|facilit(?:y|ies)|warehouse|store|laborator(?:y|ies)|factory|campus|building|department|mill|branch|center"
     "|centre|site|mine|refinery|terminal|lockbox|hotel|clinic|hospital|restaurant|showroom|mall|depot|garage|shop"
-    "|dealership|bakery|brewery|school|church|theat(?:er|re)|pharmacy|gym|studio|salon|station|yard|pier|premises|project"
+    "|dealership|bakery|brewery|school|church|theat(?:er|re)|pharmacy|gym|studio|salon|station|yard|pier|parking|premises|project"
     "|construction|casino|resort|airport|hangar|quarry|well|wells|pipeline|port|tower|bank|court|courthouse|room|location"
     "|propert(?:y|ies)|development|community|complex|parcel|land|tract|space|headquarters|hub|lab|museum|library|university"
     "|college|stadium|arena|market|outlet|kiosk|farm|ranch|vineyard|winery|meeting|practice|chambers|agency"
 )
+_OWN = (
+    r"\b(?:his|her|my|(?:Mr|Mrs|Ms|Dr)\. [\p{L}-]{2,20}'s) (?:garage|farm|ranch|property|land|room|building|studio|lot)"
+)
+"""A place that is a person's own."""
 _OF_COMPANY = regex.compile(
     r"principal executive|executive offices?\b|headquarter|registered (?:office|agent)|corporate office|our offices?"
     r"|its offices?"
     rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
     rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
-    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?(?<!\b(?:his|her|my) (?:garage|farm|ranch|property"
-    rf"|land|room|building|studio|lot)),? (?:at|in|on|known as|is|are|stands?|located)\b"
-    rf"|\b(?:{_FACILITY})s?,?\s*$"
+    rf"|box)s?\b|\bthe company[\u2019']s(?= ?:)|\b(?:{_FACILITY})s?(?<!{_OWN}),?"
+    r" (?:at|in|on|known as|is|are|stands?|located)\b"
+    rf"|\b(?:{_FACILITY})s?(?<!{_OWN}),?\s*$"
     rf"|\b(?:store|branch|unit|site|plant|shop|restaurant|(?<!post )offices?|branches|stores"
     rf"|location)s?(?: no\. ?\d+)?:"
     r"|\bc/o (?!(?:his|her|my)\b)|\bcare of\b|\b(?:general|legal|our|its) counsel\b|\bcorporate secretary\b"
@@ -54,14 +58,14 @@ _OF_PERSON = regex.compile(
     r"|niece|cousin|widow|widower|heirs?|child|children|grandmother|grandfather|minor|custodian|estate|decedent"
     r"|deceased"
     r"|home|homestead|household|house|cabin|condominium|townhouse|residen\w*|resid(?:es?|ed|ing)|liv(?:es?|ed|ing)"
-    r"|dwell\w*|domicile\w*|apartment|tenant"
+    r"|dwell\w*|domicile\w*|apartment|(?:sub)?tenant"
     r"|individual|natural person|wives|family|lady|sir|grantor|settlor|licensor|indemnitor|maker|payee|holder of record"
     r"|offeree|offerer|donor|donee|spokesman|spokeswoman|spokesperson|pilot|physician|professor|fianc\w+|roommate"
     r"|veteran|executive(?! offices?| officers?| committee)|employee|participant|optionee|grantee"
     r"|beneficiary"
     r"|guarantor|borrower|indemnitee|subscriber|stockholder representative|holder|customer|patient|passenger|driver"
     r"|depositor|policyholder|claimant|plaintiff|complainant|consultant|retiree|pensioner|seller|purchaser|buyer"
-    r"|undersigned|witness\w*|signed(?! an?\b| the\b)|mr|mrs|ms|miss|messrs|dr|ssn|social security|passport|born"
+    r"|undersigned|witness\w*|signed(?! an?\b| the\b)|mr|mrs|ms|miss|messrs|dr|prof|ssn|social security|passport|born"
     r"|birth|beneficial owner"
     r"|director[\u2019']s|trustee|shipping|personal|private|mailing address|former|owner|homeowner|applicant"
     r"|co-applicant"
@@ -96,8 +100,11 @@ _DENIED = regex.compile(r"\((?:not|no)\b[^)]*\)", regex.IGNORECASE)
 """What an address is said not to be."""
 _SEGMENT = regex.compile(r"[\n;]|\. (?=\p{Lu}\p{L}+:)")
 """What parts the owners of a list or table."""
-_STRANGER = regex.compile(r"(?:^|[\s(\"\u201c])\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*(?: \d{1,3})?\)?[,\n(]?\s*\(?$")
-"""A word with a capital right before an address: somebody's name."""
+_STRANGER = regex.compile(
+    r"(?:^|[\s(\"\u201c])(?!(?i:e-?mail|mail|post|courier|delivery|hand|fax)\b)"
+    r"\p{Lu}[\p{L}\p{M}\d.'\u2019&-]*(?: \d{1,3})?\)?[,\n(]?\s*\(?$"
+)
+"""A word with a capital right before an address: somebody's name, and no way of sending."""
 _STRANGER_AT = regex.compile(r"\s\p{Lu}[\p{L}\p{M}\d.'\u2019&-]* (?:at|of|in) $")
 _IN_PROSE = regex.compile(r"(?<![\p{L}'])(?<!,\s|mailed\s|sent\s)\p{Ll}{2,}\s$")
 """A word of a sentence right before an address: without any word of a person it is a thing's."""
@@ -116,11 +123,12 @@ _SURELY_COMPANY = regex.compile(
     r" (?:mailing )?address"
     r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
     r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
-    r"|\b(?:business|(?<!post )office|work) address|\baddress of each\b|\bprincipal executive",
+    r"|\b(?:business|(?<!post )office|work) address|\baddress of each\b(?![^.]*:\s*\n\s*\n)|\bprincipal executive",
     regex.IGNORECASE,
 )
 COMPANY_WITHIN = regex.compile(
-    r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court)\b"
+    r"\b(?:Relations|Department|Trust|Inc|LLC|LLP|Corp|Corporation|Company|Court of|District Court"
+    r"|(?:Gate|Dock) \d{1,3})\b"
 )
 _LIVES = regex.compile(
     r"\b(?:resid(?:es?|ed|ing)|liv(?:es?|ed|ing)|home office|dwelling)\b[^.;]{0,40}$"
@@ -131,7 +139,9 @@ _LIVES = regex.compile(
 _CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
 """A person's other data, right before an address."""
 _FOR_COMPANY = regex.compile(
-    r"[,;.]?\s*(?:attention|attn|\(business address)\b|,? ?\(?(?:the company's|its|our)\b", regex.IGNORECASE
+    r"[,;.]?\s*(?:attention|attn|\(business address)\b|,? ?\(?(?:the company's|its|our)\b"
+    r"|,? (?:which|that) (?:we|our|the company|the bank|(?:a|one of our) subsidiar(?:y|ies))\b",
+    regex.IGNORECASE,
 )
 _DWELLS = regex.compile(
     r"\b(?:resid(?:es?|ed|ing|ence|ential)|liv(?:es?|ed|ing)|home|dwelling|domicile\w*|apartment|house)\b[^.;]{0,60}$",
@@ -143,6 +153,8 @@ _LABEL = regex.compile(
 _LINK = regex.compile(
     r"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
     r"|with (?:an? )?(?:\w+ )?address (?:at|of)"
+    r"|(?:(?:should|must|may|shall|will|can|is|are) )?(?:go(?:es)?"
+    r"|(?:be )?(?:sent|mailed|delivered|addressed|directed))"
     r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential"
     r"|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
     r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in))(?!\w))*[,:;\s(|\u2013\u2014-]*$",
@@ -179,12 +191,33 @@ _BUSINESS_OF = regex.compile(
     r"|\b(?:Parent|Merger Sub|Company|Corporation|Issuer|Registrant|Acquiror|Bank|Administrative Agent)"
     r"(?:,? (?:to it )?(?:to|at)|,|:)?\s*(?:to |at )?$"
     r"|\b(?i:leased|rented|opened|operated|built|acquired) (?:at|in|on)\s*$"
+    r"|(?:^|[\s(])[Tt]he (?:Company|Fund|Partnership|Bank|Trust|Corporation|Issuer|Registrant)"
+    r"(?: (?!his|her|him|my|hom|hou|res)\p{Ll}+){1,4} (?:at|in)\s*$"
 )
 """Words right before an address that make it a company's, whoever else is named there."""
+_SURELY_PERSON = regex.compile(
+    r",? \(?an? (?:natural person|individual)\b(?: \([^()\n]{1,30}\))?(?:,? (?:of|at|residing at|resident (?:at|of|in)"
+    r"|with an address (?:at|of)|whose address is))?[\s,(]*(?:\n[\w ]{3,20}:\s*)?$"
+)
+"""Words right before an address that make it a person's, whatever company is named there."""
+_HOME_BEHIND = regex.compile(
+    r"[\"')]?,?[\"']? \(?(?:his|her|my|their) (?:own |family )?(?:home|house|residence|apartment)\b"
+)
+_ADDRESSEE = regex.compile(r"(?:^|\n)[^\S\n]*(?i:to):[^\S\n]*([^\n]{3,80})")
+"""The one to whom a letter goes, above the way in which it goes."""
+_BODY = regex.compile(
+    r", an? (?:(?!of\b)[\w.-]+ ){0,4}(?:association|corporation|company|partnership|trust|bank|society|organi[sz]ation"
+    r"|cooperative|municipality|agency|firm|L\.?L\.?C|L\.?L\.?P)\.?,?$"
+)
+"""What a name's owner is said to be, where it is no person."""
+_FOOTNOTE = regex.compile(r"\((?:\d{1,2}|[a-z])\)")
+"""The mark of a footnote, which stands behind a name in the table above."""
+FOOTNOTE_REACH = 6000
+"""Characters before a footnote in which its table stands."""
 _CARE_OF = regex.compile(r"\bc/o\s+(?=([^\n,]{5,40}),\s*$)")
 _AS_TRUSTEE = regex.compile(
     r",? (?:individually and )?as (?:co-)?(?:trustees?|custodian|guardian|executor|executrix|administrator)"
-    r" (?:of|for|under) (?:the )?[^,;\n]{3,60}[\s,]*$"
+    r"(?: (?:of|for|under) (?:the )?[^,;\n]{3,60})?[\s,]*$"
 )
 """For whom a person holds: a trust's name behind it is no company's."""
 _HOME_OFFICE = regex.compile(r"\bhome office\b", regex.IGNORECASE)
@@ -226,8 +259,9 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
     `named` says that a person's name is known to stand right before it.
     """
     before, found, after = _read_before(text, start), text[start:end], text[end : end + AFTER]
-    if _is_a_places(text, start, end, before):
-        return False
+    surely = _SURELY_PERSON.search(before) is not None or _HOME_BEHIND.match(after) is not None
+    if surely or _is_a_places(text, start, end, before):
+        return surely
     sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
     company = [
         match.end() + len(before) - len(sentence)
@@ -281,11 +315,10 @@ def _by_default(text: str, start: int, end: int) -> bool:
         return False
     if _HOME_PART.search(text, start, end) or _OF_PERSON.search(tail):
         return True
-    if _OF_COMPANY.search(wide):
+    addressed = _ADDRESSEE.findall(wide)
+    if _OF_COMPANY.search(wide) or (addressed and named(addressed[-1]) is False):
         return False
-    if _STRANGER.search(before):
-        return False
-    if _OF_PERSON.search(wide) is None and _IN_PROSE.search(before):
+    if _STRANGER.search(before) or (_OF_PERSON.search(wide) is None and _IN_PROSE.search(before)):
         return False
     return _OF_PERSON.search(wide) is not None or not (_STRANGER_AT.search(before) or _SPEAKER.search(wide))
 
@@ -299,6 +332,8 @@ def _owner(text: str, start: int) -> bool | None:
     """Whether the name right before the address, or above it in a block, is a person's; None where there is none."""
     line_start = text.rfind("\n", 0, start) + 1
     lead = text[line_start:start].strip(" \t|*\u2022")
+    if _FOOTNOTE.fullmatch(lead) and (owner := _noted(text, lead, line_start)) is not None:
+        return owner
     if lead and not _LABEL.fullmatch(lead):
         near = text[max(0, start - BEFORE, line_start) : start]
         verdict = named(near)
@@ -318,6 +353,12 @@ def _owner(text: str, start: int) -> bool | None:
             return False
         seen = seen or verdict
     return seen
+
+
+def _noted(text: str, mark: str, line_start: int) -> bool | None:
+    """Whether the name before a footnote's mark, in the table above the footnote, is a person's; None for no name."""
+    at = text.find(mark, max(0, line_start - FOOTNOTE_REACH), line_start)
+    return None if at < 0 else named(text[max(text.rfind("\n", 0, at) + 1, at - BEFORE) : at])
 
 
 def _of_places(text: str, start: int) -> bool:
@@ -351,7 +392,7 @@ def named(before: str) -> bool | None:
     linked = _LINK.search(before)
     head = _ASIDE.sub("", before[: linked.start()] if linked else before)
     name = _NAME_START.split(head)[-1].strip(' ,"\u201c').removesuffix("'s")
-    if _LEGAL_FORM.search(name[-LEGAL_REACH:]):
+    if _LEGAL_FORM.search(name[-LEGAL_REACH:]) or _BODY.search(head.rstrip()[-OWNER_REACH:]):
         return False
     if _is_business(name):
         return False

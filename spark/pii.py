@@ -251,7 +251,7 @@ def _number_is_personal(run: str, before: str) -> bool:
     groups = [len(group) for group in re.split(r"\D+", run) if group]
     digits = _digits(run)
     if groups == [3, 2, 4] and run.count("-") == 2:  # noqa: PLR2004
-        return True
+        return not (digits.startswith(("000", "666")) or digits[3:5] == "00" or digits.endswith("0000"))
     if len(digits) == NANP_DIGITS + 1 and digits[0] == "1":
         groups, digits = [size for size in groups if size > 1], digits[1:]
     if groups == [3, 3, 4] and digits[0] in "23456789" and digits[3] in "23456789":

@@ -205,11 +205,23 @@ class SocialSecurityNumbers(UsSsnRecognizer):
     """
 
     HYPHENS = Pattern("hyphens", r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])", 0.5)
-    BLANKS = Pattern("blanks or full stops", r"(?<![\d.,-])\d{3}([ .])\d{2}\1\d{4}(?![\d-]|[.,]\d)", 0.2)
+    BLANKS = Pattern("blanks or full stops", r"(?<![\d.,-])\d{3}([ .])\d{2}\1\d{4}(?![\d-]|[.,]\d| \d{4}(?!\d))", 0.2)
     BARE = Pattern("bare", r"(?<![\w.,$-])\d{9}(?![\w-]|[.,]\d)", 0.05)
     NAMED = re.compile(
         r"\bSSNs?\b|\bS\.S\.N|\bsocial[\s-]+security\b|\bsoc\.?\s+sec\b|\bSS\s?#|\btaxpayer\b", re.IGNORECASE
     )
+
+    BESIDE = re.compile(
+        r"(?:\bSSN|\bSS ?#|\bsocial security(?: numbers?| nos?\.?)?)(?: ?/ ?| or | and )[\w. ]{2,25}[:#.]?\s*$",
+        re.IGNORECASE,
+    )
+    """A label that names a social security number and another one."""
+    IN_SENTENCE = re.compile(
+        r"(?:\bSSNs?\b|\bsocial security\b)(?:(?!\d{5}|[.?!)][\"']?\s+[A-Z]|\bEINs?\b|\baccount)[^\n]){0,120}$",
+        re.IGNORECASE,
+    )
+    """The words in the same sentence, without another long number behind them."""
+    SENTENCE_REACH = 150
 
     def __init__(self) -> None:
         super().__init__(
@@ -219,10 +231,13 @@ class SocialSecurityNumbers(UsSsnRecognizer):
         )
 
     def invalidate_result(self, pattern_text: str) -> bool:
-        """Whether the number can never be given: area 000 or 666, group 00, serial 0000 (SSA, POMS RM 10201.035)."""
+        """Whether the number can never be given: area 000 or 666, group 00, serial 0000 (SSA, POMS RM 10201.035).
+
+        An area of 9 with hyphens is a taxpayer's own number, which the tax office gives (IRC 6109), and stays.
+        """
         area, group, serial = (digits := re.sub(r"\D", "", pattern_text))[:3], digits[3:5], digits[5:]
-        plain = "-" not in pattern_text
-        return plain and (area in {"000", "666"} or area[0] == "9" or group == "00" or serial == "0000")
+        taxpayer = area[0] == "9" and "-" in pattern_text
+        return area in {"000", "666"} or group == "00" or serial == "0000" or (area[0] == "9" and not taxpayer)
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None, regex_flags: int | None = None
@@ -230,10 +245,17 @@ class SocialSecurityNumbers(UsSsnRecognizer):
         """Find the numbers, less those that another number's name precedes."""
         found = super().analyze(text, entities, nlp_artifacts, regex_flags)
         named = self.NAMED.search(text) is not None
-        kept = [result for result in found if not _named_otherwise(text, result.start)]
+        kept = [
+            result
+            for result in found
+            if self.BESIDE.search(text, max(0, result.start - 40), result.start)
+            or not _named_otherwise(text, result.start)
+        ]
         for result in kept:
             if named and re.search(r"[ .]", text[result.start : result.end]):
                 result.score = THRESHOLD
+            elif named and self.IN_SENTENCE.search(text, max(0, result.start - self.SENTENCE_REACH), result.start):
+                result.score = max(result.score, THRESHOLD)
         return kept
 
 

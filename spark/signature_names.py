@@ -56,6 +56,7 @@ _CREDENTIAL = (
     r"(?:Esq(?:uire)?|Jr|Sr|II|III|IV|M\.?D|D\.?O|Ph\.?D|D\.?Phil|Ed\.?D|Pharm\.?D|D\.?V\.?M|D\.?D\.?S|CPA|C\.P\.A|CFA"
     r"|J\.?D|LL\.?[BM]|MBA|P\.?E(?:ng)?|P\.?Geo|CPG|FSA|MAAA|FCA|FCCA|CA|QC|KC|OBE|CBE|MBE|RN|SME|FAusIMM|MAusIMM)\b\.?"
 )
+_CREDENTIALS = regex.compile(rf"(?:,?{_B}*{_CREDENTIAL}(?=[,;]|$))*")
 _AFTER_NAME = regex.compile(
     rf"\*?{_B}*(?:,?{_B}*{_CREDENTIAL}{_B}*)*(?:[,;:(|\u2013\u2014/_*\"\d-]|as\b|by\b|\Z|\s{{3,}}|\t|\[)"
 )
@@ -76,7 +77,7 @@ _ANY_PART = (
     r"|lessee|lessor|tenant|landlord|pledgor|obligor|maker|payee|agent|proxy|partner|member|manager|principal|donor"
     r"|transferor|transferee|assignor|assignee|consultant|contractor|investor|holder|beneficiary|indemnitee"
     r"|optionholder"
-    r"|warrantholder|noteholder|lender|debtor|creditor|co-?borrower|owner|licensor|licensee|releasor|releasee|adviser"
+    r"|warrantholder|noteholder|representative|lender|debtor|creditor|co-?borrower|owner|licensor|licensee|releasor|releasee|adviser"
     r"|advisor"
 )
 _SIGN = (
@@ -95,7 +96,7 @@ _MARK = regex.compile(
     rf"|\b(?:{_NATURAL_PART}|{_ANY_PART})(?:['\u2019]?s)?{_B}+(?:(?:full|legal|printed){_B}+)?name"
     rf"(?:{_B}*\([\w ]{{3,30}}\))?{_B}*:"
     rf"|\b(?:print(?:ed)?(?:{_B}+name)?|typed?{_B}+name)\b{_B}*:)"
-    rf"|(?P<strong>\b(?:signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
+    rf"|(?P<strong>\b(?:sign{_B}+here|signed?|signatures?|witness(?:ed|es)?|attest(?:ed|ation)?|(?:counter)?signed|undersigned)"
     rf"\b(?:{_B}*(?:/|\(\w+\)|of\b|by\b|for\b|the\b|and\b|to\b|as\b|on\b|name\b|no\.?|number\b|#?\d+\.?|signature\b"
     rf"|me\b|print(?:ed)?\b"
     rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}"
@@ -128,7 +129,7 @@ _MARK = regex.compile(
     rf"|(?-i:\b(?:[Ss]igned|Witness|[Aa]ttorneys?-in-fact|[Ss]ignator(?:y|ies)|[Uu]ndersigned)\b,?[ ]\"?"
     r"(?=\p{Lu}[\p{L}.'-]+(?: \p{Lu}[\p{L}.'-]*){1,3}(?:[,.;\"]| (?:on|and|as|for|in|at|who)\b|$)))"
     rf"|\battorneys?[ -]in[ -]fact{_B}+for\b|(?P<agent>^{_B}*for\b(?={_B}+(?-i:\p{{Lu}})[\p{{L}} .'-]{{3,40}}$)))"
-    rf"|(?P<closing>(?-i:\b[Yy]ours?(?: \w+){{1,3}}, "
+    rf"|(?P<closing>(?-i:\b(?:[Yy]ours(?: \p{{Ll}}+){{1,3}}|[Yy]our(?: \p{{Ll}}+){{0,2}} servant), "
     rf"(?=\p{{Lu}}[\p{{L}}.'-]+(?: \p{{Lu}}[\p{{L}}.'-]*){{1,3}}(?:[.;\"]|$)))"
     rf"|\b(?:sincerely|regards|cordially|truly|yours|faithfully|respectfully|submitted|best|wishes|thanks"
     rf"|thank{_B}+you)"
@@ -144,7 +145,8 @@ _SIGNATURE = regex.compile(rf"{_SIGN}|{_RULE}", regex.IGNORECASE)
 _BLOCK = regex.compile(
     rf"{_SIGN}|{_RULE}|^{_B}*\*+{_B}*(?:$|by\b)|\(signature\)|(?-i:\bB[yY]){_B}*:"
     rf"|^\W*by\b(?:{_B}+its\b[^\n:]{{1,30}})?{_B}*:|^[^\p{{L}}\n]*by{_B}*$"
-    r"|^[^\p{L}\n]*(?:signatures?|signed|printed|print name|name and title|name/title|witness(?:es)?|attest)\b"
+    r"|^[^\p{L}\n]*(?:signatures?|signed|sign here|printed"
+    r"|print name|name and title|name/title|witness(?:es)?|attest)\b"
     r"|^[^\p{L}\n]*(?:dated?|title|its)[^\S\n]*(?:[:_(]|$|\s{3})|^[^\p{L}\n]*dated\b"
     r"|\(name\)[^\S\n]*$|\bsignature\b[^\n:]{0,12}:"
     r"|\bname of (?:director|secretary|witness|signatory|authori)"
@@ -169,7 +171,7 @@ _FIELD = regex.compile(
 """A label that stands in a form beside a person's name."""
 _CLOSING = regex.compile(
     r"(?:[\p{L}']+ ){0,4}(?:regards|sincerely|truly|faithfully|respectfully|submitted|cordially|yours|wishes|thanks"
-    r"|thank you|servant)[,.!]?|by order of the board(?: of directors)?[,:.]?",
+    r"|thank you|servant|best|cheers|warmly)[,.!]?|by order of the board(?: of directors)?[,:.]?",
     regex.IGNORECASE,
 )
 _CONTEXT = regex.compile(
@@ -267,6 +269,7 @@ _HINTS = (
         "print name",
     ),
     *(
+        "sign here",
         "(print",
         "please print",
         "certified to",
@@ -289,6 +292,14 @@ _LABEL_END = regex.compile(
 LABEL_REACH = 60
 MARK_REACH = 300
 """Characters behind a mark in which its name stands."""
+END_REACH = 160
+"""Characters at the end of a letter in which the one who signs it stands."""
+_LAST_LINES = regex.compile(
+    r"\n\s*\n[^\S\n]*(?P<name>\p{Lu}[^\n]{4,50}?)[^\S\n]*\n[^\S\n]*(?P<below>[^\n:.]{3,60}?)\s*$"
+)
+_REACHED_AT = regex.compile(
+    r"(?:(?:tel|phone|cell|fax)\p{Ll}*\.? )?[+(]?\d[\d() -]{6,20}|\S+@\S+|\[(?:PHONE|EMAIL)\]", regex.IGNORECASE
+)
 _NOTICE = regex.compile(
     r"\W*(?:[\w']+ ){0,2}(?:address|residence|home|e-?mail|tel(?:ephone)?|phone|fax|facsimile|attention)\b",
     regex.IGNORECASE,
@@ -304,6 +315,8 @@ _OTHER_NAME = regex.compile(
     regex.IGNORECASE,
 )
 """Words before "name" with which it is no person's."""
+_POWERS_PART = regex.compile(r"representatives?\b|agents?\b", regex.IGNORECASE)
+"""The part of whoever a power of attorney appoints."""
 _STATE_NAME = regex.compile(STATES)
 _PARTY_ABOVE = regex.compile(r"\s*(?:by|per|name)\b", regex.IGNORECASE)
 """With what the line below a party's own name begins."""
@@ -371,6 +384,9 @@ def names(text: str) -> Iterator[tuple[int, int]]:
 
     A text without any of the marks' hints is no signature block, whatever its lines look like.
     """
+    last = _last_signer(text)
+    if last:
+        yield last
     if not _hinted(text):
         return
     block = _Block.of(text)
@@ -392,6 +408,19 @@ def names(text: str) -> Iterator[tuple[int, int]]:
         if not found and len(line) < LONG_LINE:
             alone += [(start + low, start + high) for low, high in _cells_of_names(line)]
     yield from ((low, high) for low, high in alone if _key(text[low:high]) in known)
+
+
+def _last_signer(text: str) -> tuple[int, int] | None:
+    """The name printed at the end of a letter without a closing, above an office, a number or an address for mail."""
+    end = text[-END_REACH:]
+    last = _LAST_LINES.search(end)
+    if last is None or not (_REACHED_AT.fullmatch(last["below"]) or starts_with_role(last["below"])):
+        return None
+    span = _name_at(last["name"], 0, closed=True)
+    if span is None or last["name"][span[1] :].strip(" ,."):
+        return None
+    start = len(text) - len(end) + int(last.start("name"))
+    return start + span[0], start + span[1]
 
 
 def is_name(text: str) -> bool:
@@ -456,8 +485,9 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
         return True
     if mark["weak"] is None:
         return block.near(order)
+    given = _POWERS_PART.match(mark["weak"]) is not None and block.says(order, _POWER, NEAR)
     parties = any(_COMPANY_LINE.match(block.line(other)) for other in (order - 1, order + 1))
-    return parties or block.near(order, but=_NOTICE)
+    return given or parties or block.near(order, but=_NOTICE)
 
 
 def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
@@ -489,7 +519,7 @@ def _marked(line: str, mark: regex.Match[str]) -> tuple[int, int] | None:
 
 def _continues(line: str, end: int) -> bool:
     """Whether a list of other capitalised things follows, as behind a label that names products or risks."""
-    following = _LIST_GOES_ON.match(line, end)
+    following = _LIST_GOES_ON.match(line, _CREDENTIALS.match(line, end).end())
     return following is not None and not starts_with_role(following.group().lstrip(",; "))
 
 
@@ -641,7 +671,9 @@ def _name_at(line: str, start: int, *, closed: bool) -> tuple[int, int] | None:
         if plain in ROLES or plain in FORM_WORDS:
             break
         kept += 1
-    if kept < NAME_TOKENS.start or (kept < len(words) and closed) or len(words) not in NAME_TOKENS:
+    # Two blanks part a name from the office in the next column.
+    column = 0 < kept < len(words) and words[kept][1] - words[kept - 1][2] > 1
+    if kept < NAME_TOKENS.start or (kept < len(words) and closed and not column) or len(words) not in NAME_TOKENS:
         return None
     end = start + words[kept - 1][2]
     following = line[end : end + 60]

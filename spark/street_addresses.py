@@ -24,8 +24,8 @@ from spark.vocabulary import (
 
 _POSTCODES = (
     r"\d{5}-\d{4}|\d{5}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|[A-Z]\d[\dW] [A-Z\d]{4}"
-    r"|\d{5}-\d{3}|\d{7}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2,3}|\d{6}|[A-Z]{1,2}-\d{4,5}|(?!19\d\d"
-    r"|20\d\d)\d{4}"
+    r"|\d{5}-\d{3}|\d{7}|[A-Z]{2}\d-\d{4}|\d{3}-\d{4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3} \d{2,3}|\d{6}|[A-Z]{1,2}-\d{4,5}"
+    r"|(?!19\d\d|20\d\d)\d{4}"
 )
 _BOX = (
     r"(?:P\. ?O\.|P ?O|P\.O|POB|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
@@ -51,6 +51,7 @@ _ABBREVIATED = (
 )
 _TOKEN = regex.compile(
     rf"(?!City(?:,|/|\n) ?State)(?!(?!No:)[\p{{L}}-]+:)(?:\d+\.?[º°ª](?=[ ,])|\d{{1,2}}\.(?= (?:th|tv|mf|sal|og)\b)"
+    rf"|\d{{1,3}}\.(?= [IVX]{{1,4}}[/.]|,? \d{{1,2}}\. ?em)|[IVX]{{1,4}}/\d+"
     rf"|n[.º°]{{1,2}}(?= \d)"
     rf"|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
     rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}"
@@ -66,7 +67,7 @@ _TOKEN = regex.compile(
 _GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n][/\u2013-]|[/\u2013-])?[^\S\n]+|/(?=[A-Z]{2}\b)")
 
 _NUMBER = (
-    r"\d{1,6}(?:-?[A-Z]|[A-Z½¼¾]{0,2})(?:[-/]\d{1,5}[A-Z]?){0,3}(?: 1/2)?(?: bis)?"
+    r"\d{1,6}(?:-?[A-Z]|[a-h]|[A-Z½¼¾]{0,2})(?:[-/]\d{1,5}[A-Z]?){0,3}(?: 1/2)?(?: bis)?"
     rf"(?:,(?= (?i:{FOREIGN_STREETS})\b))? "
 )
 _ONES = "One|Two|Three|Four|Five|Six|Seven|Eight|Nine"
@@ -122,8 +123,8 @@ _HEAD = regex.compile(
     r" (?:no\. ?|#)?\d{1,5}[a-z]?)(?=[ ,\n]+\p{Lu})|(?i:mile(?:post)?|mi\.|mp) \d+(?:\.\d+)?,? (?=\p{Lu})"
     rf"|{_EUROPEAN}|{_HOUSE_NAME}"
     rf"|{_HOUSE.pattern}|\p{{Lu}}\p{{L}}*(?:{STREET_ENDINGS}) ?\d|(?:\p{{Lu}}\p{{L}}+ ){{1,3}}(?i:stra(?:ß|ss)e"
-    rf"|straat|weg|platz"
-    rf"|utca|katu|prospekt|allé|caddesi|cad\.|sokak|blvd\.?|cottages?|gardens),? (?:No: ?)?\d)"
+    rf"|straat|weg|platz|utca|út|útja|tér|körút|krt\.|sétány|katu|prospekt|allé|caddesi|cad\.|sokak|blvd\.?"
+    rf"|cottages?|gardens),? (?:No: ?)?\d)"
 )
 
 _HOUSE_WORD = (
@@ -187,7 +188,7 @@ _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? (?:\d{{3}}-\d{{4}}|\d{{4
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(
     r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} [A-Z]{2}|\d{4}-\d{3}"
-    r"|\d{5}-\d{3})(?![\w-])"
+    r"|\d{5}-\d{3}|[A-Z]{2}\d-\d{4}|[A-Z]\d[\dW] [A-Z\d]{4})(?![\w-])"
 )
 
 _SHORT_STREET = regex.compile(
@@ -218,7 +219,7 @@ _CUE_HINT = regex.compile(
 _HOME_BEFORE = regex.compile(
     r"\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing|ence)|home|house|household|dwelling|apartment|domicile|moved|his|her"
     r"|my|street(?=:)"
-    r"|widow|address|Mr|Mrs|Ms|Dr)\b",
+    r"|widow|address|handed|delivered|Mr|Mrs|Ms|Dr|Prof)\b",
     regex.IGNORECASE,
 )
 HOME_REACH = 45

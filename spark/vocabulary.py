@@ -38,7 +38,7 @@ FOREIGN_STREETS = alternatives(
     praça|rodovia|estrada|avda|cours|allée|vicolo|ulitsa|impasse|quai|chemin|place|plaza|camino|rambla|prospekt|
     allee|am|an der|bulevar|boulevard|boul|bd|bld|avenue|ch|route de|rte de|lieu-dit|quinta|moshav|kibbutz|urb|
     urbanización|
-    c/|privada|cerrada|callejón|cra|calzada|bulvar|naberezhnaya|pereulok
+    c/|privada|cerrada|callejón|cra|calzada|bulvar|naberezhnaya|pereulok|út|útja|utca|tér|körút|krt|sétány
     """
 )
 """Kinds of street that stand before its name, in other languages."""
@@ -78,10 +78,13 @@ PROVINCES = alternatives(
     AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Western Australia|South Australia|Tasmania|Andhra Pradesh|Assam|
     Bihar|Delhi|Goa|Gujarat|Haryana|
     Karnataka|Kerala|Madhya Pradesh|Maharashtra|Odisha|Punjab|Rajasthan|Tamil Nadu|Telangana|Uttar Pradesh|
-    West Bengal|SP|RJ|Victoria|Queensland|NSW|VIC|QLD
+    West Bengal|SP|RJ|Victoria|Queensland|NSW|VIC|QLD|
+    (?:Co\.|County) (?:Antrim|Armagh|Carlow|Cavan|Clare|Cork|Derry|Donegal|Down|Dublin|Durham|Fermanagh|Galway|Kerry|
+    Kildare|Kilkenny|Laois|Leitrim|Limerick|Londonderry|Longford|Louth|Mayo|Meath|Monaghan|Offaly|Roscommon|Sligo|
+    Tipperary|Tyrone|Waterford|Westmeath|Wexford|Wicklow)
     """
 )
-"""Provinces and states of Canada and Australia."""
+"""Provinces and states of Canada, Australia and other countries, and the counties of Ireland."""
 
 COUNTRIES = alternatives(
     r"""
@@ -129,12 +132,13 @@ ROLES = words(
     associate attorney attorney-in-fact auditor authorized banking board borrower buyer ceo certified cfo chair
     chairman chairperson chairwoman chief cio clerk compliance consultant controller coo corporate counsel custodian
     deputy development director employee engineer executive executor executrix finance financial founder general
-    global governor grantee grantor guarantor guardian head holder human human-resources incorporator individual
+    global governor grantee grantor guarantor guardian head holder hr human human-resources incorporator individual
     individually information interim investment investor its lead legal lender manager managing marketing member
     minister non-executive notary officer operating operations optionee owner participant partner people person
     petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
     representative resources responsible sales scientific secretary seller senior settlor shareholder signatory
-    signer sole spouse stockholder subscriber successor supervisor tax technology treasurer treasury trustee
+    recruiter recruiting signer sole specialist spouse stockholder
+    subscriber talent successor supervisor tax technology treasurer treasury trustee
     underwriter vice vp warrantholder witness
     """
 )

@@ -25,6 +25,8 @@ FOUND = [
 FOUND_BY_CONTEXT = [
     ("PHONE", "ring +44 20 7946 0958 in London"),
     ("SSN", "SSN: 078 05 1120"),
+    ("SSN", "SSN/TIN: 530-33-2800"),
+    ("SSN", "The user name was his Social Security number; the file shows the log-in \u201c236748499\u201d for him."),
 ]
 
 KEPT = [
@@ -33,6 +35,8 @@ KEPT = [
     "accession number 0000320193-24-000123",
     "between 2019-2023 and 10-15-2024",
     "card 4111 1111 1111 1112 fails its checksum",
+    "the claim under 000-12-3456 and the sample 123-00-4567",
+    "a holder with SSN ending -6922 by courier (tracking 1Z 44A 717 03 1189 0097)",
     "section 409A, 17 CFR 229.105 and ASC 842-10-15",
     "account DE89 3704 0044 0532 0131 00 fails",
     "a ratio of 212.555 to 1, 555 0147 and 1,212,555,014",
