@@ -9,9 +9,11 @@ changes.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from types import MappingProxyType
 
 from spark import signature_names, street_addresses
@@ -122,17 +124,29 @@ def chosen(text: str, types: tuple[str, ...]) -> list[Finding]:
     from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
 
     found = [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
-    streets = [one for one in found if one.type == "ADDRESS"]
-    found = [
-        one
-        for one in found
-        if one.type != "PERSON" or not any(it.start <= one.start and one.end < it.end for it in streets)
-    ]
+    streets = _Streets([one for one in found if one.type == "ADDRESS"])
+    found = [one for one in found if one.type != "PERSON" or not streets.hold(one)]
     taken: list[Finding] = []
     for one in sorted(found, key=lambda one: (TYPES.index(one.type), one.start - one.end, one.start)):
-        if all(one.end <= other.start or one.start >= other.end for other in taken):
-            taken.append(one)
-    return sorted(taken)
+        # What is taken does not overlap: only its neighbours can be in the way.
+        place = bisect_left(taken, one)
+        if all(one.end <= other.start or one.start >= other.end for other in taken[max(0, place - 1) : place + 1]):
+            taken.insert(place, one)
+    return taken
+
+
+class _Streets:
+    """Addresses, which may overlap, by their place."""
+
+    def __init__(self, found: Sequence[Finding]) -> None:
+        ordered = sorted(found)
+        self._starts = [one.start for one in ordered]
+        self._ends = list(accumulate((one.end for one in ordered), max))
+
+    def hold(self, name: Finding) -> bool:
+        """Whether one of them begins no later than the name and ends behind it."""
+        place = bisect_right(self._starts, name.start)
+        return place > 0 and self._ends[place - 1] > name.end
 
 
 def scrub(text: str) -> Scrubbed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import spacy
 import tldextract
@@ -36,6 +36,11 @@ from spark.signature_names import names
 from spark.street_addresses import addresses
 
 LANGUAGE = "en"
+PIECE, MARGIN = 4_000, 500
+"""Characters of a long text that are searched at once, and how many beside them are looked at: more than a number and
+the words that say what it is take. Most risk factors are shorter than a piece."""
+LAID_OUT = ("PERSON", "ADDRESS")
+"""Types that are found by the lines around them, however far: in the whole text."""
 THRESHOLD = 0.4
 """The least score of a finding: what Presidio gives a weak pattern beside a word of its context."""
 CONTEXT_BEFORE, CONTEXT_AFTER = 5, 2
@@ -405,6 +410,29 @@ def engine() -> AnalyzerEngine:
 
 
 def find(text: str, types: Iterable[str]) -> list[tuple[int, int, str, float]]:
-    """Return start, end, type and score of what the recognisers of these types find, in no order; spans may overlap."""
+    """Return start, end, type and score of what the recognisers of these types find, in no order; spans may overlap.
+
+    A text longer than `PIECE` is searched for numbers and e-mail addresses piece by piece: Presidio goes through all
+    tokens of a text for each finding. The words that a number needs "in the text" are then those around its piece.
+    """
+    asked = tuple(types)
+    if len(text) <= PIECE:
+        return _analyzed(text, asked)
+    found = _analyzed(text, [kind for kind in asked if kind in LAID_OUT])
+    others = [kind for kind in asked if kind not in LAID_OUT]
+    for start in range(0, len(text), PIECE):
+        low = max(0, start - MARGIN)
+        near = _analyzed(text[low : start + PIECE + MARGIN], others)
+        found += [
+            (low + begin, low + end, kind, score)
+            for begin, end, kind, score in near
+            if start <= low + begin < start + PIECE
+        ]
+    return found
+
+
+def _analyzed(text: str, types: Sequence[str]) -> list[tuple[int, int, str, float]]:
+    if not types:
+        return []
     results = engine().analyze(text, language=LANGUAGE, entities=list(types))
     return [(result.start, result.end, result.entity_type, result.score) for result in results]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark.pii import iban_checks, leftovers, luhn, scrub
+from spark.recognisers import PIECE
 
 FOUND = [
     ("EMAIL", "write to jane.doe+ir@mail.example.com."),
@@ -86,6 +87,28 @@ def test_a_long_hostile_text_is_no_trap() -> None:
 def test_a_long_text_of_beginnings_of_names_and_addresses_is_no_trap(piece: str) -> None:
     text = piece * (60_000 // len(piece))
     assert scrub(f"{text}\nwrite to jane.doe@example.com").removed["EMAIL"] == 1
+
+
+@pytest.mark.parametrize(
+    ("piece", "kind"),
+    [
+        ("SSN 078-05-1120 ", "SSN"),
+        ("call (212) 555-0143 or ", "PHONE"),
+        ("a@b.example, ", "EMAIL"),
+        ("card 4111 1111 1111 1111, ", "CARD"),
+        ("By: /s/ Jane Miller\nName: Jane Miller\n", "PERSON"),
+    ],
+)
+def test_a_long_text_of_findings_is_no_trap_and_each_is_found(piece: str, kind: str) -> None:
+    repeats = 60_000 // len(piece)
+    assert scrub(piece * repeats).removed == {kind: repeats * piece.count("Jane") or repeats}
+
+
+def test_a_number_across_the_ends_of_a_searched_piece_is_found_once() -> None:
+    number = "His social security number is 078-05-1120. "
+    for before in range(PIECE - len(number) - 2, PIECE + 2):
+        text = ("word " * PIECE)[:before] + "\n" + number + "word " * PIECE
+        assert scrub(text).removed == {"SSN": 1}
 
 
 def test_luhn_is_the_standards_example() -> None:
