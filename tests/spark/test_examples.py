@@ -16,7 +16,7 @@ from spark.templates import BODY_WORDS, TEMPLATES
 
 RAW, EXAMPLES = "raw.risk_factors", "curated.risk_factor_examples"
 HEADINGS = ("Operational Risks", "Legal Risks", "Business and Market Risks", "Risks of Bitcoin", "General Risks")
-PRIVATE = "RISKS of Moving to 12 Maple Street, Springfield, IL 62701"
+PRIVATE = "RISKS of Living at 12 Maple Street, Springfield, IL 62701"
 
 
 def grouped(name: str, number: int, heading: str | None) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def test_every_risk_factor_is_accounted_for_in_every_task(made: tuple[FolderTabl
     assert metadata["headings_left_out"] == {
         "business and market risks": 7,
         "risks of bitcoin": 7,
-        "risks of moving to [address]": 1,
+        "risks of living at [address]": 1,
     }
     assert metadata["duplicates_by_task"] == {"T1": 6, "T2": 2, "T3": 5, "T4": 0}
     assert metadata["rows_by_task"]["T1"] == 37
