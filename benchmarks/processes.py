@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,7 +87,32 @@ def start_backfill(job: Job, at: Path) -> subprocess.Popen[str]:
     return process
 
 
-class Memory:
+class _Sampler(ABC):
+    """Looks at a process and all its descendants again and again while it is used as a context manager."""
+
+    def __init__(self, pid: int, every: float) -> None:
+        self._pid = pid
+        self._every = every
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(self._every):
+            self._sample()
+
+    @abstractmethod
+    def _sample(self) -> None: ...
+
+
+class Memory(_Sampler):
     """Samples the memory of a process and all its descendants while it is used as a context manager.
 
     `peak` is the largest sum of proportional set sizes (PSS), in bytes: a page that several processes share is
@@ -95,28 +121,17 @@ class Memory:
     """
 
     def __init__(self, pid: int) -> None:
+        super().__init__(pid, _SAMPLE_EVERY)
         self.peak = 0
-        self._pid = pid
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._before = {pid}
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        before = {self._pid}
-        while not self._end.wait(_SAMPLE_EVERY):
-            now = set(_tree(self._pid))
-            self.peak = max(self.peak, sum(map(_pss, now & before)))
-            before = now
+    def _sample(self) -> None:
+        now = set(_tree(self._pid))
+        self.peak = max(self.peak, sum(map(_pss, now & self._before)))
+        self._before = now
 
 
-class CpuTime:
+class CpuTime(_Sampler):
     """Samples the CPU time of a process and all its descendants while it is used as a context manager.
 
     A process is known by its id and its start, and counts with what it had used when it was last seen. The kernel's
@@ -125,29 +140,15 @@ class CpuTime:
     """
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        super().__init__(pid, _CPU_SAMPLE_EVERY)
         self._spent: dict[tuple[int, str], float] = {}
         self._lock = threading.Lock()
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
 
     def seconds(self) -> float:
         """What all of them have used until now, in seconds."""
         self._sample()
         with self._lock:
             return sum(self._spent.values())
-
-    def _watch(self) -> None:
-        while not self._end.wait(_CPU_SAMPLE_EVERY):
-            self._sample()
 
     def _sample(self) -> None:
         with self._lock:

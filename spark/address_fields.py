@@ -54,7 +54,6 @@ _ABBREVIATED = regex.compile(
 _CELL = regex.compile(r"[|\t]|[^\S\n]{3,}")
 """What parts the cells of a table."""
 _PARTED = regex.compile(r"[^\S\n]*(?:,|\n|[|\t]|[^\S\n]{3}|[^\S\n][-\u2013][^\S\n])\s*")
-_NAME_OF = regex.compile(r"(?:and |or |& )?(.{5,40}?)(?=,? of [\p{Lu}\d\"#])")
 _SUFFIX = regex.compile(
     r"(?i:Jr|Sr|II|III|IV|Esq|M\.?D|Ph\.?D|D\.?D\.?S|CPA|C\.P\.A|J\.D|R\.N|D\.O|J\.?T\.?W\.?R\.?O\.?S|JT TEN|TBE|TTEE"
     r"|(?:Co-)?Trustees?|(?:an )?individual(?:ly)?|Executor|Executrix|\d\d|Inventor|Consultant|Optionee|Participant"

@@ -401,9 +401,7 @@ def named(before: str) -> bool | None:
     last = _OWNER_NAME.search(name[-OWNER_REACH:])
     if last is None or name[-OWNER_REACH:][: last.start()].endswith(" at "):
         return None
-    if _INSTITUTION.search(last.group()) or any(
-        word.strip(".,").lower() in COMPANY_WORDS for word in last.group().split()
-    ):
+    if _INSTITUTION.search(last.group()) or _has_company_word(last.group()):
         return False
     parts = regex.sub(r"^(?:(?:and|of|the) )+", "", last.group().rstrip(", ")).split(", ")
     return True if is_name(parts[-1]) or is_name(", ".join(parts[-2:])) else None
@@ -413,6 +411,10 @@ def _is_business(name: str) -> bool:
     """Whether the last part ends in a business's word: other words of it may be family names or towns."""
     last = name.rsplit(",", 1)[-1].split()
     return len(last) > 1 and last[-1].strip(".'").lower() in BUSINESS_WORDS and last[-1][0].isupper()
+
+
+def _has_company_word(name: str) -> bool:
+    return any(word.strip(".,").lower() in COMPANY_WORDS for word in name.split())
 
 
 def is_person(name: str) -> bool:
@@ -425,10 +427,6 @@ def is_person(name: str) -> bool:
 def _is_couple(name: str) -> bool:
     """Whether two persons stand there with "and" or "&", the first one perhaps without a family name."""
     pair = _COUPLE.search(name)
-    if (
-        pair is None
-        or _INSTITUTION.search(pair[2])
-        or any(word.strip(".,").lower() in COMPANY_WORDS for word in name.split())
-    ):
+    if pair is None or _INSTITUTION.search(pair[2]) or _has_company_word(name):
         return False
     return is_name(pair[2]) and (is_name(pair[1]) or is_name(f"{pair[1]} {pair[2].split()[-1]}"))

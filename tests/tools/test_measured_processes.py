@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.processes import CpuTime
 
-BURNS = "import time\nwhile time.process_time() < 0.3: pass\nprint('done', flush=True)\ninput()"
+BURNS = "import time\nwhile time.process_time() < 0.5: pass\nprint('done', flush=True)\ninput()"
 IGNORES = f"""
 import signal, subprocess, sys, threading
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
