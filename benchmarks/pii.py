@@ -24,7 +24,7 @@ from typing import Any
 from spark.pii import TYPES, Finding, find
 
 LABELS = Path(__file__).parent / "labels" / "pii.jsonl"
-PARTS = ("development", "judgement", "second", "fourth")
+PARTS = ("development", "judgement", "second", "fourth", "fifth")
 """The parts in which every type reaches the bar."""
 BELOW = ("third",)
 """The part of addresses, a third of them in other countries: there their recall is below the bar."""

@@ -51,6 +51,12 @@ class Cloud:
             self.process.wait(STOP_SECONDS)
 
 
+def pytest_configure() -> None:
+    """Lets the processes that tests start be interrupted: a shell's background job inherits that SIGINT is ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Where two processes share the tests, one takes a file at a time, or a whole folder that shares a dear fixture."""
