@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.recorded_rows ../shared/edgar rows.jsonl
 
 Each filing is extracted and placed in its fiscal year, each year becomes examples, and all years are frozen, by the
-functions that the jobs call. Two things differ from the pipeline. The split by company has other shares (SHARES), since
-a tenth of so few companies is too few to test on; the order of the companies is the project's. And what is not of the
-companies that train or validate is all `test_company`: the question is unseen companies, in whatever year.
+functions that the jobs call. Two things differ from the pipeline. The split by company has other shares (`by_shares`),
+since a tenth of so few companies is too few to test on; the order of the companies is the project's. And what is not of
+the companies that train or validate is all `test_company`: the question is unseen companies, in whatever year.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -26,20 +25,38 @@ from govtune_assets.edgar.fiscal import Calendar, Placement, place
 from govtune_assets.edgar.records import Company, Filing
 from govtune_assets.extraction.section import Section, extract_with_facts
 from govtune_assets.raw_table import arrow_table
+from spark import split
+from spark.split import assign
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Where the companies that train end in the project's order of companies, and those that validate; 0 to 1."""
+Assign = Callable[[Iterable[str]], dict[str, str]]
+"""From the companies (CIK) to the role of each: train, validation or test."""
 
-    train_until: float
-    validation_until: float
+TRAIN_UNTIL, VALIDATION_UNTIL = 0.45, 0.6
+"""Where the companies that train end in the project's order of companies, and those that validate; 0 to 1. Set by
+counting filings, before any model had been trained on them."""
 
 
-SHARES = Shares(train_until=0.45, validation_until=0.6)
-"""Set by counting filings, before any model had been trained on them."""
+def by_shares(ciks: Iterable[str]) -> dict[str, str]:
+    """The project's split, with the shares of so few companies."""
+    with mock.patch.multiple(split, TRAIN_UNTIL=TRAIN_UNTIL, VALIDATION_UNTIL=VALIDATION_UNTIL):
+        return assign(ciks)
+
+
+def fold(number: int, folds: int) -> Assign:
+    """The split of one of several trainings, numbered from 0, of which each company tests one and trains the others.
+
+    The companies that validate in `by_shares` do so in every fold: choices were made by them, so they never test.
+    """
+
+    def roles(ciks: Iterable[str]) -> dict[str, str]:
+        usual = by_shares(ciks)
+        others = sorted((cik for cik, role in usual.items() if role != "validation"), key=split.position)
+        return usual | {cik: "test" if at % folds == number else "train" for at, cik in enumerate(others)}
+
+    return roles
 
 
 def main() -> None:
@@ -53,10 +70,10 @@ def main() -> None:
         print(line)
 
 
-def write_rows(filings: Path, target: Path, shares: Shares = SHARES) -> None:
+def write_rows(filings: Path, target: Path, roles: Assign = by_shares) -> None:
     """Curate the filings and write the snapshot's rows as JSON lines, in the snapshot's order."""
     raw = arrow_table(records(filings))
-    rows = curated(raw, shares)
+    rows = curated(raw, roles)
     target.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows), encoding="utf-8")
 
 
@@ -124,13 +141,13 @@ def _record(filing: Filing, placed: Placement, section: Section, digest: str) ->
     }
 
 
-def curated(raw: Any, shares: Shares) -> list[Mapping[str, Any]]:
+def curated(raw: Any, roles: Assign) -> list[Mapping[str, Any]]:
     """The snapshot's rows of a raw table (Arrow), by a local Spark of two cores."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ["PYTHONPATH"] = str(ROOT)
     from pyspark.sql import SparkSession
 
-    from spark import leakage, snapshot, split
+    from spark import leakage, snapshot
     from spark.jobs.snapshot import freeze
 
     builder = SparkSession.builder.master("local[2]").appName("recorded rows")
@@ -148,10 +165,7 @@ def curated(raw: Any, shares: Shares) -> list[Mapping[str, Any]]:
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     try:
-        with (
-            mock.patch.object(split, "TRAIN_UNTIL", shares.train_until),
-            mock.patch.object(split, "VALIDATION_UNTIL", shares.validation_until),
-        ):
+        with mock.patch.object(split, "assign", roles):
             frozen = freeze(_examples(spark, raw), leakage.benchmark_filings(), leakage.MOST_SHARED)
             rows = [row.asDict() for row in frozen.rows.collect()]
             reasons = frozen.decisions.where("reason IS NOT NULL").groupBy("reason").count().collect()

@@ -2,12 +2,17 @@
 
     .venv/bin/python -m benchmarks.usefulness ../shared/edgar --closed --configuration FILE
     .venv/bin/python -m benchmarks.usefulness ../shared/edgar --card docs/model-card.md
+    .venv/bin/python -m benchmarks.usefulness ../shared/edgar --folds 2
 
 Rows come of the project's own curation (`recorded_rows.py`), the training is `train.train` by hand in its environment.
 It sees the companies that train and those that validate; the latter stand in for the test in its evaluation, and
 every choice is made by that. The rows of the test companies are kept in a file apart, which `train.evaluate` reads
 once a choice has been made; with `--closed` that step is left out. Claims are judged on unseen companies: each is
 a paired difference whose 95% interval over companies lies above zero.
+
+The test companies are few. With `--folds` every company is unseen once: the companies fall into folds, one adapter is
+trained without each, all at once and with one thread each, and the claims are judged on the companies of all folds
+together. The configuration stays as it was chosen; the companies that it was chosen by validate and are not tested.
 
 A training that the work folder has already, of the same configuration and rows, is not repeated.
 """
@@ -19,10 +24,12 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from benchmarks import recorded_rows
 from train.config import load
@@ -53,6 +60,8 @@ CLAIMS = (
 def main() -> int:
     """Make rows, train, evaluate and judge. Exit code 0 where all claims hold, else 1."""
     arguments = _arguments()
+    if arguments.folds:
+        return _said(across_folds(arguments))
     work = Work(arguments.work)
     work.folder.mkdir(parents=True, exist_ok=True)
     write_rows(arguments.filings, work)
@@ -68,7 +77,10 @@ def main() -> int:
         judged_by = "test_company"
     if arguments.card:
         write_card(work, figures, arguments.card)
-    verdicts = [*judged(figures, judged_by), _affordable(read(work.model / "metrics.json"))]
+    return _said([*judged(figures, judged_by), _affordable(read(work.model / "metrics.json"))])
+
+
+def _said(verdicts: Sequence[tuple[bool, str]]) -> int:
     for holds, text in verdicts:
         print(f"{'holds' if holds else 'DOES NOT HOLD'}: {text}")
     return 0 if all(holds for holds, _ in verdicts) else 1
@@ -91,6 +103,16 @@ class Work:
         return self.folder / "rows.jsonl"
 
     @property
+    def configuration(self) -> Path:
+        """The configuration of a fold; a training asks that the file has the configuration's name."""
+        return self.folder / "usefulness.yaml"
+
+    @property
+    def log(self) -> Path:
+        """What the training of a fold said."""
+        return self.folder / "training.log"
+
+    @property
     def out(self) -> Path:
         """The training's folders."""
         return self.folder / "out"
@@ -106,6 +128,62 @@ class Work:
         if not done.is_file() or done.stat().st_mtime < self.rows.stat().st_mtime:
             return False
         return bool(read(done)["configuration"] == load(configuration).model_dump(mode="json"))
+
+
+def across_folds(arguments: argparse.Namespace) -> list[tuple[bool, str]]:
+    """Train an adapter for each fold, and judge the claims on the test companies of all folds together."""
+    folds = [Work(arguments.work / f"fold-{number}-of-{arguments.folds}") for number in range(arguments.folds)]
+    for number, work in enumerate(folds):
+        work.folder.mkdir(parents=True, exist_ok=True)
+        recorded_rows.write_rows(arguments.filings, work.rows, recorded_rows.fold(number, len(folds)))
+        for line in recorded_rows.described(work.rows):
+            print(f"fold {number}: {line}", flush=True)
+        # In the training itself hardly anything is evaluated: that is done for all folds together.
+        _varied(
+            arguments.configuration,
+            work.configuration,
+            compute={"threads": 1},
+            data={"max_test_rows": 8},
+            optimization={"evaluation_steps": None},
+            evaluation={"metrics": ["rouge"], "splits": ["test_company"]},
+        )
+    train_at_once(folds, arguments.model)
+    together = Work(arguments.work / f"{len(folds)}-folds")
+    together.folder.mkdir(exist_ok=True)
+    _varied(arguments.configuration, together.configuration, evaluation={"metrics": ["rouge"]})
+    found = together.folder / "test.json"
+    named = ("--configuration", together.configuration, "--model", arguments.model, "--out", found)
+    run("benchmarks.usefulness_folds", *named, *(work.folder for work in folds))
+    bills = [_affordable(read(work.model / "metrics.json")) for work in folds]
+    return [*judged(read(found), "test_company"), *bills]
+
+
+def _varied(configuration: Path, target: Path, **sections: Mapping[str, Any]) -> None:
+    """Write a configuration with some values of its sections changed, and refuse it where that makes it invalid."""
+    content = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+    for section, values in sections.items():
+        content[section] = content.get(section, {}) | values
+    target.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    load(target)
+
+
+def train_at_once(folds: Sequence[Work], model: Path) -> None:
+    """Train all folds at the same time; what each says goes to a file in its folder.
+
+    Raises:
+        subprocess.CalledProcessError: a training failed.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    for work in folds:
+        with work.log.open("wb") as log:
+            named = ("--configuration", work.configuration, "--rows", work.rows, "--model", model, "--out", work.out)
+            started.append(
+                subprocess.Popen(_command("train.train", *named), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+            )
+    for process, work in zip(started, folds, strict=True):
+        if process.wait():
+            print(f"a training failed; see {work.log}", file=sys.stderr)
+            raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 def write_rows(filings: Path, work: Work) -> None:
@@ -175,7 +253,11 @@ def _affordable(metrics: dict[str, Any]) -> tuple[bool, str]:
 
 def run(module: str, *options: Any) -> None:
     """Run a module in the training environment; its lines are shown as they come."""
-    subprocess.run([PYTHON, "-m", module, *map(str, options)], cwd=ROOT, check=True, stdout=sys.stdout)
+    subprocess.run(_command(module, *options), cwd=ROOT, check=True, stdout=sys.stdout)
+
+
+def _command(module: str, *options: Any) -> list[str]:
+    return [str(PYTHON), "-m", module, *map(str, options)]
 
 
 def _arguments() -> argparse.Namespace:
@@ -186,6 +268,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--configuration", type=Path, default=Path(__file__).parent / "usefulness.yaml")
     parser.add_argument("--card", type=Path, help="write the model card there")
     parser.add_argument("--closed", action="store_true", help="leave the test companies out: for choices")
+    parser.add_argument("--folds", type=int, help="train so many adapters, that each company is unseen once")
     return parser.parse_args()
 
 

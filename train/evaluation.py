@@ -91,6 +91,14 @@ class Question:
         return [self.template.body(row.prompt) for row in self.training]
 
 
+@dataclass(frozen=True)
+class Answered:
+    """The examples of one task, and what each system says to them."""
+
+    asked: Question
+    by_system: Mapping[str, Answers]
+
+
 def labels_of(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
     """The completions that a task of labels allows: all that stand in a snapshot."""
     found: dict[str, set[str]] = {}
@@ -120,24 +128,24 @@ def evaluate_splits(
     rows: list[Mapping[str, Any]] = []
     by_example: dict[str, Mapping[str, Any]] = {}
     for task in sorted({example.row.task for example in examples}):
-        asked = _question(task, examples, training, labels.get(task, ()), configuration)
-        answers = {**_models(model, tokenizer, asked, configuration, progress), **_baselines(asked)}
-        progress(f"{task} answered", {"examples": len(asked.examples)})
+        asked = question(task, examples, training, labels.get(task, ()), configuration)
+        answered = answer(model, tokenizer, asked, configuration, progress)
         for split in wanted:
-            rows.extend(_rows(split, asked, answers, configuration))
-        by_example.update(_figures_by_example(asked, answers))
+            rows.extend(figures(split, answered, configuration))
+        by_example.update(_figures_by_example(answered))
     order = {split: number for number, split in enumerate(wanted)}
     rows.sort(key=lambda row: order[row["split"]])
     return Evaluation(tuple(rows), tuple(by_example[f"{e.row.split}:{e.row.example_id}"] for e in examples))
 
 
-def _question(
+def question(
     task: str,
     examples: Sequence[Example],
     training: Sequence[Row],
     labels: Sequence[str],
     configuration: TrainingConfiguration,
 ) -> Question:
+    """What a task asks: those of the examples that are its own, and those of the training rows."""
     own = [example for example in examples if example.row.task == task]
     learned = [row for row in training if row.task == task]
     template = template_of([*(example.row.prompt for example in own), *(row.prompt for row in learned)])
@@ -163,16 +171,25 @@ def _headings_to_rank(examples: Sequence[Example], limit: int) -> list[Sequence[
     return found
 
 
+def answer(
+    model: Any, tokenizer: Any, asked: Question, configuration: TrainingConfiguration, progress: Progress
+) -> Answered:
+    """What the model says with its adapter off and on, and the baselines."""
+    models = _models(model, tokenizer, asked, configuration, progress)
+    progress(f"{asked.task} answered", {"examples": len(asked.examples)})
+    return Answered(asked, {**models, **_baselines(asked)})
+
+
 def _models(
     model: Any, tokenizer: Any, asked: Question, configuration: TrainingConfiguration, progress: Progress
 ) -> dict[str, Answers]:
     """The answers of the base model (adapter off) and of the tuned one."""
-    answer = _headings_by_model if asked.task == FREE_TEXT else _labels_by_model
+    by_task = _headings_by_model if asked.task == FREE_TEXT else _labels_by_model
     found = {}
     for name, adapter in ((BASE, model.disable_adapter()), (TUNED, nullcontext())):
         with adapter:
             led = _led_by(f"{asked.task} {name} model", progress)
-            found[name] = answer(model, tokenizer, asked, configuration, led)
+            found[name] = by_task(model, tokenizer, asked, configuration, led)
     return found
 
 
@@ -262,18 +279,17 @@ def _heading_baselines(asked: Question) -> dict[str, Answers]:
     return found
 
 
-def _rows(
-    split: Split, asked: Question, answers: Mapping[str, Answers], configuration: TrainingConfiguration
-) -> list[Mapping[str, Any]]:
+def figures(split: Split, answered: Answered, configuration: TrainingConfiguration) -> list[Mapping[str, Any]]:
     """The rows of one split and task: each system's figures, then the tuned model's differences."""
+    asked = answered.asked
     places = [place for place, example in enumerate(asked.examples) if example.row.split == split]
     if not places:
         return []
     optimization, wanted = configuration.optimization, configuration.evaluation
     found: dict[str, dict[str, Draws]] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    for system, answer in answers.items():
-        for metric, (rows, measure) in _measures(asked, answer, places, wanted.metrics).items():
+    for system, answers in answered.by_system.items():
+        for metric, (rows, measure) in _measures(asked, answers, places, wanted.metrics).items():
             companies = [asked.examples[place].row.cik for place in rows]
             drawn = Resamples(companies, seed=optimization.seed, resamples=wanted.bootstrap_resamples)
             found.setdefault(metric, {})[system] = drawn.of(measure)
@@ -362,24 +378,25 @@ def _said(asked: Question, choices: NDArray[np.float64], places: Sequence[int]) 
     return [asked.labels[int(choices[place].argmax())] for place in places]
 
 
-def _figures_by_example(asked: Question, answers: Mapping[str, Answers]) -> dict[str, Mapping[str, Any]]:
+def _figures_by_example(answered: Answered) -> dict[str, Mapping[str, Any]]:
     """ROUGE of each heading, or whether the label is right, by base and tuned model; by split and example_id."""
+    asked = answered.asked
     places = range(len(asked.examples))
     references = [example.row.completion for example in asked.examples]
-    figures: dict[str, list[dict[str, float]]] = {}
+    found: dict[str, list[dict[str, float]]] = {}
     for system in (BASE, TUNED):
-        answer = answers[system]
-        if answer.texts is not None:
-            figures[system] = scores.rouge_by_row(answer.texts, references)
-        elif answer.choices is not None:
-            said = _said(asked, answer.choices, places)
-            figures[system] = [{"accuracy": float(one == other)} for one, other in zip(said, references, strict=True)]
+        answers = answered.by_system[system]
+        if answers.texts is not None:
+            found[system] = scores.rouge_by_row(answers.texts, references)
+        elif answers.choices is not None:
+            said = _said(asked, answers.choices, places)
+            found[system] = [{"accuracy": float(one == other)} for one, other in zip(said, references, strict=True)]
     return {
         f"{example.row.split}:{example.row.example_id}": {
             "example_id": example.row.example_id,
             "split": example.row.split,
             "task": example.row.task,
-            **{system: by_row[place] for system, by_row in figures.items()},
+            **{system: by_row[place] for system, by_row in found.items()},
         }
         for place, example in enumerate(asked.examples)
     }

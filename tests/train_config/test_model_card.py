@@ -103,3 +103,14 @@ def test_closed_rows_hold_nothing_of_the_test_companies(tmp_path: Path, monkeypa
         ("validation", "validation"),
         ("test_company", "validation"),
     ]
+
+
+def test_each_company_but_those_that_validate_is_unseen_in_one_fold() -> None:
+    ciks = [f"{number:010}" for number in range(40)]
+    folds = [recorded_rows.fold(number, 3)(ciks) for number in range(3)]
+    usual = recorded_rows.by_shares(ciks)
+    assert all(set(roles) == set(ciks) for roles in folds)
+    tested = {cik: [roles[cik] for roles in folds].count("test") for cik in ciks}
+    assert tested == {cik: int(usual[cik] != "validation") for cik in ciks}
+    assert all(roles[cik] == "validation" for roles in folds for cik in ciks if usual[cik] == "validation")
+    assert all({"train", "test"} <= set(roles.values()) for roles in folds)
