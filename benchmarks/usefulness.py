@@ -12,7 +12,8 @@ a paired difference whose 95% interval over companies lies above zero.
 
 The test companies are few. With `--folds` every company is unseen once: the companies fall into folds, one adapter is
 trained without each, all at once and with one thread each, and the claims are judged on the companies of all folds
-together. The configuration stays as it was chosen; the companies that it was chosen by validate and are not tested.
+together; a card that is written afterwards has their figures too. The configuration stays as it was chosen; the
+companies that it was chosen by validate and are not tested.
 
 A training that the work folder has already, of the same configuration and rows, is not repeated.
 """
@@ -76,7 +77,7 @@ def main() -> int:
         figures += opened(work, arguments)
         judged_by = "test_company"
     if arguments.card:
-        write_card(work, figures, arguments.card)
+        write_card(work, [*figures, *folded(work)], arguments.card)
     return _said([*judged(figures, judged_by), _affordable(read(work.model / "metrics.json"))])
 
 
@@ -207,6 +208,13 @@ def opened(work: Work, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     run("train.evaluate", *named, "--adapter", work.model / "adapter", "--splits", "test_company", "--out", found)
     figures: list[dict[str, Any]] = read(found)
     return figures
+
+
+def folded(work: Work) -> list[dict[str, Any]]:
+    """The figures of all folds, where the work folder has them."""
+    return [
+        figure | {"split": "folds"} for path in sorted(work.folder.glob("*-folds/test.json")) for figure in read(path)
+    ]
 
 
 def write_card(work: Work, figures: list[dict[str, Any]], card: Path) -> None:

@@ -52,6 +52,7 @@ SPLITS: Mapping[str, str] = {
     "test_company": "companies that the model never saw",
     "test_year": "the latest fiscal year of companies that trained",
     "test_company_year": "the latest fiscal year of companies that the model never saw",
+    "folds": "companies in folds: each answered by an adapter of the same configuration that was trained without it",
 }
 LIMITS = (
     "It writes what issuers would write over a risk factor, and may state what the text does not say: see the share of "
