@@ -160,7 +160,7 @@ COMPANY_WORDS = words(
     bv capital co coal college committee companies company corp corporation department electric energy enterprises
     equity exchange finance financial foundation fund funding funds gas gmbh gp group holding holdings hospital
     hotel hotels inc incorporated index industries insurance international investments investors lc limited llc lllp
-    llp lp ltd management markets midstream mining nominees nv oil partners partnership pc pharma pharmaceuticals
+    llp lp ltd management markets midstream mining mutual nominees nv oil partners partnership pc pharma pharmaceuticals
     plan plc pllc properties pty realty resources sa sarl securities services software solutions spa stock systems
     technologies telecom therapeutics trust university ventures
     """
