@@ -349,7 +349,8 @@ def _read_before(text: str, start: int) -> str:
 def _clause(before: str, *, owned: bool) -> str:
     """The end of a text in which a company's word counts: the sentence, or the owner's own entry of a list."""
     entry = _SEGMENT.split(before.rstrip())[-1]
-    if owned and named(entry):
+    headed = before.rstrip().removesuffix(entry).endswith(":\n")
+    if owned and not headed and named(entry):
         return entry
     return regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
 
