@@ -190,7 +190,7 @@ SHORT_REACH = 2000
 MAX_PLACES = 10
 """How many places of that word are looked at."""
 _LINK = regex.compile(
-    rf"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
+    rf"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3, 30} resident)\)?|of|at|is"
     rf"|{BY_WAY}|(?:both|each|all|jointly)(?= of| at| residing| resident)"
     r"|with (?:an? )?(?:\w+ )?address (?:at|of)"
     r"|(?:(?:should|must|may|shall|will|can|is|are) )?(?:go(?:es)?"
@@ -381,7 +381,12 @@ def _by_short_name(text: str, start: int) -> bool | None:
         return None
     low = max(0, start - SHORT_REACH)
     window = text[low : start + SHORT_REACH]
-    places = list(islice(regex.finditer(rf"(?<!\w){regex.escape(called[1] or called[2])}(?!\w)", window, regex.IGNORECASE), MAX_PLACES))
+    places = list(
+        islice(
+            regex.finditer(rf"(?<!\w){regex.escape(called[1] or called[2])}(?!\w)", window, regex.IGNORECASE),
+            MAX_PLACES,
+        )
+    )
     around = [(_WORDS_BEFORE.search(window, max(0, at.start() - OWNER_REACH), at.start()), at) for at in places]
     whole = [window[before.start() : _WORDS_BEHIND.match(window, at.end()).end()] for before, at in around]
     verdicts = {named(name) for name in whole if " " in name}

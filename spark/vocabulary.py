@@ -128,16 +128,17 @@ CITIES = alternatives(
 
 ROLES = words(
     """
-    accountant accountants accounting actuary administrative administrator adviser advisor agent analyst assistant
+    accountant accountants accounting actuary administrative administrator adviser advisor agent analyst arbitrator
+    assistant
     associate attorney attorney-in-fact auditor authorized banking board borrower buyer ceo certified cfo chair
     chairman chairperson chairwoman chief cio clerk compliance consultant controller coo corporate counsel custodian
     deputy development director employee engineer executive executor executrix finance financial founder general
     global governor grantee grantor guarantor guardian head holder hr human human-resources incorporator individual
     individually information interim investment investor its lead legal lender manager managing marketing member
-    minister non-executive notary officer operating operations optionee owner participant partner people person
+    mediator minister neutral non-executive notary officer operating operations optionee owner participant partner people person
     petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
     representative resources responsible sales scientific secretary seller senior settlor shareholder signatory
-    recruiter recruiting signer sole specialist spouse stockholder
+    recruiter recruiting referee signer sole specialist spouse stockholder
     subscriber talent successor supervisor tax technology treasurer treasury trustee
     underwriter vice vp warrantholder witness
     """
@@ -146,9 +147,9 @@ ROLES = words(
 
 OFFICES = words(
     """
-    accountant actuary administrator agent attorney attorney-in-fact auditor ceo cfo chair chairman chairperson
+    accountant actuary administrator agent arbitrator attorney attorney-in-fact auditor ceo cfo chair chairman chairperson
     chairwoman coo controller counsel director executor executrix guardian guarantor incorporator individually
-    investor manager member officer partner participant president principal proprietor representative secretary
+    investor manager mediator member neutral officer partner participant president principal proprietor referee representative secretary
     seller settlor shareholder signatory spouse stockholder subscriber treasurer trustee vice witness
     """
 )
