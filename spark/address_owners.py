@@ -153,15 +153,15 @@ _LABEL = regex.compile(
     r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE
 )
 BY_WAY = (
-    r"(?i:by (?:first[- ]class |registered |certified |regular |overnight |express )?(?:mail|post|courier|hand|messenger)"
-    r"(?: or (?:courier|messenger|overnight delivery))?)"
+    r"(?i:by (?:first[- ]class |registered |certified |regular |overnight |express )?(?:mail|post|courier"
+    r"|hand|messenger)(?: or (?:courier|messenger|overnight delivery))?)"
 )
 """A way of sending, behind the one to whom it goes."""
 _PARTS_LABEL = regex.compile(r"[\p{L}-]+['\u2019]s ")
 """A label that says whose address it is: a name beyond an empty line above is another's."""
 _OFFICER = regex.compile(
-    r"(?:,|\(|(?:title|its):?)[^\S\n]*(?:vice )?(?:general partner|president|managing (?:member|partner)|treasurer|secretary)"
-    r"[^\n]{0,40}\n\s*[^\n]*$",
+    r"(?:,|\(|(?:title|its):?)[^\S\n]*(?:vice )?(?:general partner|president|managing (?:member|partner)"
+    r"|treasurer|secretary)[^\n]{0,40}\n\s*[^\n]*$",
     regex.IGNORECASE,
 )
 """The office of the one who signs for a company, on the line above an address."""
@@ -172,15 +172,16 @@ _NOTICE_LABEL = regex.compile(
 )
 """The label of an address in a form that several parties fill in."""
 _PARTY = regex.compile(
-    r"^\W*(?:\d{0,2}\(?\p{Ll}?[.)]\s*)?(?:(?:[\p{L}]+ ){1,3}name|name (?:of|on) [\p{L} ]{3,30}|purchaser|subscriber"
-    r"|landlord|tenant|lessor|lessee|seller|buyer|holder|investor|lender|borrower|executive|employee|optionee|guarantor"
-    r"|company)(?: \([\w ]+\))?:[^\S\n]*([^\n]{0,80})",
+    r"^\W*(?:\d{0,2}\(?\p{Ll}?[.)]\s*)?(?:(?:[\p{L}]+ ){1,3}name|name (?:of|on) [\p{L} ]{3,30}|purchaser"
+    r"|subscriber|landlord|tenant|lessor|lessee|seller|buyer|holder|investor|lender|borrower|executive|employee"
+    r"|optionee|guarantor|company)(?: \([\w ]+\))?:[^\S\n]*([^\n]{0,80})",
     regex.IGNORECASE | regex.MULTILINE,
 )
 """A party of a form, by its label."""
 _CALLED = regex.compile(
-    r"(?:\bto (\p{Lu}\p{Ll}[\p{L}'\u2019-]+)(?: (?:shall|must|will|may|should) be (?:sent|mailed|delivered|addressed|given)"
-    r"(?: to| at)?)?|(?<!\S)(\p{Lu}\p{Ll}[\p{L}-]+)['\u2019]s (?:\p{Ll}+ )?address(?: is)?)[,:]?\s*$"
+    r"(?:\bto (\p{Lu}\p{Ll}[\p{L}'\u2019-]+)(?: (?:shall|must|will|may|should) be"
+    r" (?:sent|mailed|delivered|addressed|given)(?: to| at)?)?"
+    r"|(?<!\S)(\p{Lu}\p{Ll}[\p{L}-]+)['\u2019]s (?:\p{Ll}+ )?address(?: is)?)[,:]?\s*$"
 )
 """An owner called by one word of the name."""
 _WORDS_BEFORE = regex.compile(r"(?:(?<!\S)\p{Lu}[\p{L}.'\u2019-]* ){0,3}$")
@@ -190,7 +191,7 @@ SHORT_REACH = 2000
 MAX_PLACES = 10
 """How many places of that word are looked at."""
 _LINK = regex.compile(
-    rf"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3, 30} resident)\)?|of|at|is"
+    r"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
     rf"|{BY_WAY}|(?:both|each|all|jointly)(?= of| at| residing| resident)"
     r"|with (?:an? )?(?:\w+ )?address (?:at|of)"
     r"|(?:(?:should|must|may|shall|will|can|is|are) )?(?:go(?:es)?"
@@ -234,7 +235,7 @@ _BUSINESS_OF = regex.compile(
     r"|\b(?:its|our) (?!home|house)(?:\p{Ll}[\p{Ll}-]* ){1,3}\(\s*$"
     r"|\b(?:[Tt]he|[Ii]ts|[Oo]ur) (?:business|shop|seat) (?:is|was|remains) (?:at|in|on)\s*$"
     r"|[\u2019']s seat (?:is|was|remains)(?: at| in)?\s*$"
-    r"|\b(?:runs?|ran|operates?|operated|managed?s?) (?:the )?(?:\p{Lu}[\w.'&-]* ){1,6}(?:of|at|in)\s*$"
+    r"|\b(?:runs?|ran|operates?|operated|manages|managed) (?:the )?(?:\p{Lu}[\w.'&-]* ){1,6}(?:of|at|in)\s*$"
     r"|\b(?:[Mm]eeting|[Hh]earing|[Aa]uction|[Tt]rial|[Cc]losing) (?:will|shall|is to) (?:be|take place)[^.;\n]{0,40}$"
     r"|(?:^|[\s(])[Tt]he (?:Company|Fund|Partnership|Bank|Trust|Corporation|Issuer|Registrant)"
     r"(?: (?!his|her|him|my|hom|hou|res)\p{Ll}+){1,4} (?:at|in)\s*$"
@@ -272,7 +273,9 @@ _AS_TRUSTEE = regex.compile(
 """For whom a person holds: a trust's name behind it is no company's."""
 _HOME_OFFICE = regex.compile(r"\bhome office\b", regex.IGNORECASE)
 _ASIDE = regex.compile(
-    rf"{_AS_TRUSTEE.pattern}|,? (?:org|reg|company|registration|registered)\.? (?:no|nr|number)\.? [\d -]{{4,14}}[\s,]*$|(?<=\w\.?,?\s)\([^()\n]{{1,60}}\)[\s,]*$",
+    rf"{_AS_TRUSTEE.pattern}"
+    r"|,? (?:org|reg|company|registration|registered)\.? (?:no|nr|number)\.? [\d -]{4,14}[\s,]*$"
+    r"|(?<=\w\.?,?\s)\([^()\n]{1,60}\)[\s,]*$",
     regex.IGNORECASE,
 )
 """What stands behind a name: a defined term, a share, a register's number."""
@@ -375,7 +378,7 @@ def _party(text: str, start: int) -> bool | None:
 
 
 def _by_short_name(text: str, start: int) -> bool | None:
-    """Whether the one word by which the owner is called is part of a person's whole name elsewhere; None for neither."""
+    """Whether the word by which the owner is called is part of a person's whole name elsewhere; None for neither."""
     called = _CALLED.search(text, max(0, start - OWNER_REACH), start)
     if called is None:
         return None

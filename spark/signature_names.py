@@ -204,7 +204,8 @@ _JOINED = regex.compile(rf",?{_B}+(?:and|&){_B}+")
 _CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
 _LEAD = ' \t*~_"\u2013\u2014-\u2022'
 _POWER = regex.compile(
-    r"attorneys?[\s-]+in[\s-]+fact|attorneys?,? (?:with (?:full )?power|to (?:sign|execute|act|file))\b|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
+    r"attorneys?[\s-]+in[\s-]+fact|attorneys?,? (?:with (?:full )?power|to (?:sign|execute|act|file))\b"
+    r"|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
     r"|powers?[\s-]+of[\s-]+attorney|(?:signing|acting) (?:singly|alone)|\b(?:on|in) (?:the undersigned's|my) "
     r"(?:behalf|name)|\bForms?\s+3\b",
     regex.IGNORECASE,
@@ -497,10 +498,8 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
     before = slice(max(0, mark.start() - LABEL_REACH), mark.start())
     if (mark["label"] or mark["weak"]) and _LOWER_BEFORE.search(line[before]):
         return False
-    if mark["label"] and _COVER_LABEL.match(mark["label"]):
-        return False
     named = mark["label"] is not None and "name" in mark["label"].lower()
-    if named and _OTHER_NAME.search(line[before]):
+    if named and (_OTHER_NAME.search(line[before]) or _COVER_LABEL.match(mark["label"])):
         return False
     sure = not (named or mark["weak"]) or (named and _NATURAL.search(mark["label"]) is not None)
     if sure or _SIGNATURE.search(line) or _LABEL_BESIDE.search(line):

@@ -245,7 +245,8 @@ _TOWN_LINE = regex.compile(
 )
 """The second line of an address in a form to fill in."""
 _AND = regex.compile(
-    rf"(?:[,;]|[,;]?(?= (?:and|or|&)\b))[ ]+(?:(?:and|or|&) )?(?:{BY_WAY},? )?(?:(?:at|from|of|in) )?(?:\(?[\da-z]{1, 3}\) )?"
+    rf"(?:[,;]|[,;]?(?= (?:and|or|&)\b))[ ]+(?:(?:and|or|&) )?(?:{BY_WAY},? )?"
+    r"(?:(?:at|from|of|in) )?(?:\(?[\da-z]{1,3}\) )?"
     r"|(?: [\d,]+ sh(?:ares)?| \(\p{Lu}[\p{L} .]{1,30}\))?\n(?:\d+[.)]? )?"
 )
 """What may stand between the addresses of a list in which no owner is named."""

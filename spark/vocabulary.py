@@ -135,7 +135,8 @@ ROLES = words(
     deputy development director employee engineer executive executor executrix finance financial founder general
     global governor grantee grantor guarantor guardian head holder hr human human-resources incorporator individual
     individually information interim investment investor its lead legal lender manager managing marketing member
-    mediator minister neutral non-executive notary officer operating operations optionee owner participant partner people person
+    mediator minister neutral non-executive notary officer operating operations optionee owner participant partner
+    people person
     petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
     representative resources responsible sales scientific secretary seller senior settlor shareholder signatory
     recruiter recruiting referee signer sole specialist spouse stockholder
@@ -147,9 +148,11 @@ ROLES = words(
 
 OFFICES = words(
     """
-    accountant actuary administrator agent arbitrator attorney attorney-in-fact auditor ceo cfo chair chairman chairperson
+    accountant actuary administrator agent arbitrator attorney attorney-in-fact auditor ceo cfo chair chairman
+    chairperson
     chairwoman coo controller counsel director executor executrix guardian guarantor incorporator individually
-    investor manager mediator member neutral officer partner participant president principal proprietor referee representative secretary
+    investor manager mediator member neutral officer partner participant president principal proprietor
+    referee representative secretary
     seller settlor shareholder signatory spouse stockholder subscriber treasurer trustee vice witness
     """
 )
