@@ -354,8 +354,8 @@ def _clause(before: str, *, owned: bool) -> str:
     entry = _SEGMENT.split(before.rstrip())[-1]
     headed = before.rstrip().removesuffix(entry).endswith(":\n")
     if owned and not headed and named(entry):
-        return entry
-    return regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
+        return str(entry)
+    return str(regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1])
 
 
 def _whose(text: str, start: int) -> bool | None:
