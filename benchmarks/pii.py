@@ -1,12 +1,12 @@
 """Measure the search for personal data against the labelled texts, the usual four regular expressions beside it.
 
-    python -m benchmarks.pii [--part fourth]
+    python -m benchmarks.pii [--part fifth]
 
 Prints, for each type, recall and precision of `spark.pii.find` and of the baseline, how many marked decoys were taken
 for personal data, and texts a second. Recall: the labelled spans of which every letter and digit lies in findings of
 the same type. Precision: the findings that lie in labels of the same type with at least half of their characters.
 All parts are development texts by now: `judgement` was measured so often that it is spent; the misses of `second`,
-`third` and `fourth` were read after one first look each (docs/decisions/pii.md).
+`third`, `fourth` and `fifth` were read after one first look each (docs/decisions/pii.md).
 """
 
 from __future__ import annotations

@@ -33,9 +33,11 @@ _ANCHOR = regex.compile(
     rf"|(?<=,\s)(?:{STATES}|{PROVINCES}|{COUNTRIES})(?!\w)\.?(?=\s*(?:[.;,)(\n|\"]|$|and\b|\s\s))"
     r"|(?:[A-Z]{1,2}-)?(?!19\d\d|20\d\d)(?:\d{4,6}|\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3}) (?:[A-Z]{2} )?\p{Lu}\p{L}+"
     r"(?:[ -]\p{Lu}\p{L}*)*(?: \([A-Z]{2}\))?(?=[.;,)\n|\"]|$)"
-    r"|\p{Lu}\p{L}+ (?:[-\u2013] )?(?:\d{3} \d{2,3}|\d{4,6})(?=[.;,)\n|\"]|$))"
+    r"|(?!(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)\p{L}* (?:19|20)\d\d)"
+    r"\p{Lu}\p{L}+ (?:[-\u2013] )?(?:\d{3} \d{2,3}|\d{4,6})(?=[.;,)\n|\"]|$))"
 )
 """Places that may end an address."""
+_ZIP = regex.compile(r"\p{L}.*\b\d{5}(?:-\d{4})?$")
 _SMALL = (
     r"(?:de|des|du|del|della|dei|di|da|do|dos|la|le|les|el|los|las|of|the|y|van|von|der|den|upon|on|in|near|off|vor|bei"
     r"|en|à|sous|sur|bis|sur|aan|op|zur|am|im|a|al|via|by|and|rear|upper|lower|upstairs|downstairs|floor|or|e|et|und"
@@ -86,9 +88,9 @@ def fields(text: str) -> Iterator[tuple[int, int, bool]]:
 
     Where none stands, words of a home do. In a table the parts of an address may stand in cells of their own.
     """
-    done = 0
+    done = coded = 0
     for anchor in _ANCHOR.finditer(text):
-        low = max(done, anchor.start() - FIELD_REACH)
+        low = max(done, coded, anchor.start() - FIELD_REACH)
         breaks = _breaks(text, low, anchor.start())
         row = max([text.rfind("\n", low, anchor.start()) + 1, low])
         cells = [match.end() for match in breaks if not _CELL.fullmatch(match.group())]
@@ -98,6 +100,9 @@ def fields(text: str) -> Iterator[tuple[int, int, bool]]:
         if field is not None:
             yield field[0], anchor.end(), field[1]
             done = anchor.end()
+        if _ZIP.search(anchor.group()):
+            # Also an address that is nobody's ends here: what follows has an owner of its own.
+            coded = anchor.end()
 
 
 def _breaks(text: str, low: int, high: int) -> list[regex.Match[str]]:

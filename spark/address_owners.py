@@ -5,6 +5,8 @@ Told by who stands right before or above it, and by the nearest words about an o
 
 from __future__ import annotations
 
+from itertools import islice
+
 import regex
 
 from spark.signature_names import is_name
@@ -150,14 +152,53 @@ _DWELLS = regex.compile(
 _LABEL = regex.compile(
     r"(?:[\p{L}'\u2019]+[ ]){0,3}(?:address(?:es)?|residence|home|domicile)(?: of record)?\s*[:=]?", regex.IGNORECASE
 )
+BY_WAY = (
+    r"(?i:by (?:first[- ]class |registered |certified |regular |overnight |express )?(?:mail|post|courier"
+    r"|hand|messenger)(?: or (?:courier|messenger|overnight delivery))?)"
+)
+"""A way of sending, behind the one to whom it goes."""
+_PARTS_LABEL = regex.compile(r"[\p{L}-]+['\u2019]s ")
+"""A label that says whose address it is: a name beyond an empty line above is another's."""
+_OFFICER = regex.compile(
+    r"(?:,|\(|(?:title|its):?)[^\S\n]*(?:vice )?(?:general partner|president|managing (?:member|partner)"
+    r"|treasurer|secretary)[^\n]{0,40}\n\s*[^\n]*$",
+    regex.IGNORECASE,
+)
+"""The office of the one who signs for a company, on the line above an address."""
+_NOTICE_LABEL = regex.compile(
+    r"\W*(?:\d{0,2}\(?\p{Ll}?[.)]\s*)?(?:[\p{L}'\u2019]+ ){0,3}(?:address(?:es)?|notices?|mail|checks?|residence)"
+    r"(?: \p{L}+){0,3}:\s*",
+    regex.IGNORECASE,
+)
+"""The label of an address in a form that several parties fill in."""
+_PARTY = regex.compile(
+    r"^\W*(?:\d{0,2}\(?\p{Ll}?[.)]\s*)?(?:(?:[\p{L}]+ ){1,3}name|name (?:of|on) [\p{L} ]{3,30}|purchaser"
+    r"|subscriber|landlord|tenant|lessor|lessee|seller|buyer|holder|investor|lender|borrower|executive|employee"
+    r"|optionee|guarantor|company)(?: \([\w ]+\))?:[^\S\n]*([^\n]{0,80})",
+    regex.IGNORECASE | regex.MULTILINE,
+)
+"""A party of a form, by its label."""
+_CALLED = regex.compile(
+    r"(?:\bto (\p{Lu}\p{Ll}[\p{L}'\u2019-]+)(?: (?:shall|must|will|may|should) be"
+    r" (?:sent|mailed|delivered|addressed|given)(?: to| at)?)?"
+    r"|(?<!\S)(\p{Lu}\p{Ll}[\p{L}-]+)['\u2019]s (?:\p{Ll}+ )?address(?: is)?)[,:]?\s*$"
+)
+"""An owner called by one word of the name."""
+_WORDS_BEFORE = regex.compile(r"(?:(?<!\S)\p{Lu}[\p{L}.'\u2019-]* ){0,3}$")
+_WORDS_BEHIND = regex.compile(r"(?: \p{Lu}[\p{L}.'\u2019&-]*){0,3}")
+SHORT_REACH = 2000
+"""Characters around an address in which the whole name of an owner called by one word is looked for."""
+MAX_PLACES = 10
+"""How many places of that word are looked at."""
 _LINK = regex.compile(
     r"(?:(?:,\s*|(?<!\w)|\s+)(?:\(?an? (?:natural person|individual|[\w ]{3,30} resident)\)?|of|at|is"
+    rf"|{BY_WAY}|(?:both|each|all|jointly)(?= of| at| residing| resident)"
     r"|with (?:an? )?(?:\w+ )?address (?:at|of)"
     r"|(?:(?:should|must|may|shall|will|can|is|are) )?(?:go(?:es)?"
     r"|(?:be )?(?:sent|mailed|delivered|addressed|directed))"
     r"|whose (?:\w+ )?address is|having an? address at|(?:(?:home|mailing|street|residential"
     r"|residence) )?address(?: is)?:?|located at|to|in|from|son of [\p{L} ]+|daughter of [\p{L} ]+"
-    r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in))(?!\w))*[,:;\s(|\u2013\u2014-]*$",
+    r"|aged? \d+|married|single|brazilian|residing at|resident (?:at|of|in))(?!\w))*[,:;\s(|/\u2013\u2014-]*$",
     regex.IGNORECASE,
 )
 _OWNER_NAME = regex.compile(
@@ -182,8 +223,8 @@ _COUPLE = regex.compile(
 )
 """Husband and wife, or two partners."""
 _LEGAL_FORM = regex.compile(
-    r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
-    r"|P\.C|L\.P|LP|S\.L|S\.A\.S|S\.A\.U|C\.V|A\.\u015e|Sp\. z o\.o|N\.A|ApS|S\.A\. de C\.V|S\.C|GbR|OHG|K\.G"
+    r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|AS|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
+    r"|P\.C|P\.A|L\.P|LP|S\.L|S\.A\.S|S\.A\.U|C\.V|A\.\u015e|Sp\. z o\.o|N\.A|ApS|S\.A\. de C\.V|S\.C|GbR|OHG|K\.G"
     r"|K\.K|Pvt|PLLC)\.?$"
 )
 _BUSINESS_OF = regex.compile(
@@ -191,6 +232,11 @@ _BUSINESS_OF = regex.compile(
     r"|\b(?:Parent|Merger Sub|Company|Corporation|Issuer|Registrant|Acquiror|Bank|Administrative Agent)"
     r"(?:,? (?:to it )?(?:to|at)|,|:)?\s*(?:to |at )?$"
     r"|\b(?i:leased|rented|opened|operated|built|acquired) (?:at|in|on)\s*$"
+    r"|\b(?:its|our) (?!home|house)(?:\p{Ll}[\p{Ll}-]* ){1,3}\(\s*$"
+    r"|\b(?:[Tt]he|[Ii]ts|[Oo]ur) (?:business|shop|seat) (?:is|was|remains) (?:at|in|on)\s*$"
+    r"|[\u2019']s seat (?:is|was|remains)(?: at| in)?\s*$"
+    r"|\b(?:runs?|ran|operates?|operated|manages|managed) (?:the )?(?:\p{Lu}[\w.'&-]* ){1,6}(?:of|at|in)\s*$"
+    r"|\b(?:[Mm]eeting|[Hh]earing|[Aa]uction|[Tt]rial|[Cc]losing) (?:will|shall|is to) (?:be|take place)[^.;\n]{0,40}$"
     r"|(?:^|[\s(])[Tt]he (?:Company|Fund|Partnership|Bank|Trust|Corporation|Issuer|Registrant)"
     r"(?: (?!his|her|him|my|hom|hou|res)\p{Ll}+){1,4} (?:at|in)\s*$"
 )
@@ -202,6 +248,7 @@ _SURELY_PERSON = regex.compile(
 """Words right before an address that make it a person's, whatever company is named there."""
 _HOME_BEHIND = regex.compile(
     r"[\"')]?,?[\"']? \(?(?:his|her|my|their) (?:own |family )?(?:home|house|residence|apartment)\b"
+    r"|,? \(?(?:an? )?(?:owner[- ]occupied|single[- ]family|primary residence)\b"
 )
 _ADDRESSEE = regex.compile(r"(?:^|\n)[^\S\n]*(?i:to):[^\S\n]*([^\n]{3,80})")
 """The one to whom a letter goes, above the way in which it goes."""
@@ -214,6 +261,10 @@ _FOOTNOTE = regex.compile(r"\((?:\d{1,2}|[a-z])\)")
 """The mark of a footnote, which stands behind a name in the table above."""
 FOOTNOTE_REACH = 6000
 """Characters before a footnote in which its table stands."""
+_FIGURES = regex.compile(r"(?<=[|/\t]|\s{3})\s*\(?[$\u20ac\u00a3]?[\d.,]*\d%?\)?[\s|/]*$")
+"""The last cell of a row, where it holds a figure: the owner's name stands in a cell before it."""
+_ROW_NUMBER = regex.compile(r"\d{1,6}[.)]? (?=\p{Lu})")
+_SURNAME_FIRST = regex.compile(r"(?<![\w'\u2019-])\p{Lu}{2,}(?:-\p{Lu}+)?, \p{Lu}{2,}(?: \p{Lu}\.?)?$")
 _CARE_OF = regex.compile(r"\bc/o\s+(?=([^\n,]{5,40}),\s*$)")
 _AS_TRUSTEE = regex.compile(
     r",? (?:individually and )?as (?:co-)?(?:trustees?|custodian|guardian|executor|executrix|administrator)"
@@ -221,10 +272,15 @@ _AS_TRUSTEE = regex.compile(
 )
 """For whom a person holds: a trust's name behind it is no company's."""
 _HOME_OFFICE = regex.compile(r"\bhome office\b", regex.IGNORECASE)
-_ASIDE = regex.compile(rf"{_AS_TRUSTEE.pattern}|(?<=\w\.?,?\s)\([^()\n]{{1,60}}\)[\s,]*$")
-"""What stands in parentheses behind a name: a defined term, a share, a register's number."""
+_ASIDE = regex.compile(
+    rf"{_AS_TRUSTEE.pattern}"
+    r"|,? (?:org|reg|company|registration|registered)\.? (?:no|nr|number)\.? [\d -]{4,14}[\s,]*$"
+    r"|(?<=\w\.?,?\s)\([^()\n]{1,60}\)[\s,]*$",
+    regex.IGNORECASE,
+)
+"""What stands behind a name: a defined term, a share, a register's number."""
 _NAME_START = regex.compile(
-    r"[\n;:|(]|/s/|(?:^|\s)\(?(?:\d{1,3}|[a-z])[.)](?=\s)|(?<=\p{Ll}{3})\.\s+(?=(?:Mr|Mrs|Ms|Dr|The)\b)"
+    r"[\n;:|(]|\s/\s|/s/|(?:^|\s)\(?(?:\d{1,3}|[a-z])[.)](?=\s)|(?<=\p{Ll}{3})\.\s+(?=(?:Mr|Mrs|Ms|Dr|The)\b)"
 )
 _ROW = regex.compile(r"[|\t]|[^\S\n]{3,}(?=\S)")
 _PLACES = regex.compile(
@@ -262,13 +318,13 @@ def is_persons(text: str, start: int, end: int, *, named: bool = False) -> bool:
     surely = _SURELY_PERSON.search(before) is not None or _HOME_BEHIND.match(after) is not None
     if surely or _is_a_places(text, start, end, before):
         return surely
-    sentence = regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1]
+    owner = named or _whose(text, start)
+    sentence = _clause(before, owned=owner is True)
     company = [
         match.end() + len(before) - len(sentence)
         for match in (*_OF_COMPANY.finditer(sentence), *_SURELY_COMPANY.finditer(sentence))
     ]
     company.sort()
-    owner = named or _owner(text, start)
     near = before
     if owner is None and _STRANGER.search(before):
         near = _SEGMENT.split(before.rstrip())[-1]
@@ -291,6 +347,53 @@ def _read_before(text: str, start: int) -> str:
     before = str(_HOME_OFFICE.sub("home", _AS_TRUSTEE.sub(", ", before)))
     care = _CARE_OF.search(before)
     return before[: care.start()] + before[care.end() :] if care and is_person(care[1]) else before
+
+
+def _clause(before: str, *, owned: bool) -> str:
+    """The end of a text in which a company's word counts: the sentence, or the owner's own entry of a list."""
+    entry = _SEGMENT.split(before.rstrip())[-1]
+    headed = before.rstrip().removesuffix(entry).endswith(":\n")
+    if owned and not headed and named(entry):
+        return str(entry)
+    return str(regex.split(r"(?<=[a-z\d)\]]{2}[.;])\s+(?=\p{Lu})", before)[-1])
+
+
+def _whose(text: str, start: int) -> bool | None:
+    """Whether the owner is a person: the one right before or above, the party of a form, or one known by a word."""
+    owner, party = _owner(text, start), _party(text, start)
+    signer = owner is True and _OFFICER.search(text, max(0, start - BEFORE), start) is not None
+    if party is not None and (owner is None or (signer and party is False)):
+        return party
+    return _by_short_name(text, start) if owner is None else owner
+
+
+def _party(text: str, start: int) -> bool | None:
+    """Whether the last party that a label names, above the label of the address, is a person; None for none."""
+    line_start = text.rfind("\n", 0, start) + 1
+    lead = text[line_start:start]
+    if len(lead) > OWNER_REACH or not _NOTICE_LABEL.fullmatch(lead) or _OF_COMPANY.search(lead):
+        return None
+    parties = _PARTY.findall(text, max(0, line_start - WIDE), line_start)
+    return named(regex.split(r"\(", parties[-1])[0]) if parties else None
+
+
+def _by_short_name(text: str, start: int) -> bool | None:
+    """Whether the word by which the owner is called is part of a person's whole name elsewhere; None for neither."""
+    called = _CALLED.search(text, max(0, start - OWNER_REACH), start)
+    if called is None:
+        return None
+    low = max(0, start - SHORT_REACH)
+    window = text[low : start + SHORT_REACH]
+    places = list(
+        islice(
+            regex.finditer(rf"(?<!\w){regex.escape(called[1] or called[2])}(?!\w)", window, regex.IGNORECASE),
+            MAX_PLACES,
+        )
+    )
+    around = [(_WORDS_BEFORE.search(window, max(0, at.start() - OWNER_REACH), at.start()), at) for at in places]
+    whole = [window[before.start() : _WORDS_BEHIND.match(window, at.end()).end()] for before, at in around]
+    verdicts = {named(name) for name in whole if " " in name}
+    return None if not verdicts - {None} else False not in verdicts
 
 
 def _is_a_places(text: str, start: int, end: int, before: str) -> bool:
@@ -335,15 +438,17 @@ def _owner(text: str, start: int) -> bool | None:
     if _FOOTNOTE.fullmatch(lead) and (owner := _noted(text, lead, line_start)) is not None:
         return owner
     if lead and not _LABEL.fullmatch(lead):
-        near = text[max(0, start - BEFORE, line_start) : start]
+        near = _without_figures(text[max(0, start - BEFORE, line_start) : start])
         verdict = named(near)
         within = near.rfind("(")
         return named(near[:within]) if verdict is None and within > near.rfind(")") else verdict
     above = text[max(0, line_start - 4 * BEFORE) : line_start].split("\n")
     seen: bool | None = None
     lines = [line.strip(" \t|*") for line in reversed(above)]
-    filled = [line for line in lines if line][:OWNER_LINES] if lead else _touching(lines)[:OWNER_LINES]
-    for line in filled:
+    signer = _OFFICER.search(text, max(0, start - BEFORE), start)
+    apart = lead and (signer or not _PARTS_LABEL.match(lead))
+    filled = [line for line in lines if line] if apart else _touching(lines)
+    for line in map(_without_figures, filled[:OWNER_LINES]):
         if len(line) > PROSE_LINE:
             break
         if _LABEL.fullmatch(line):
@@ -353,6 +458,13 @@ def _owner(text: str, start: int) -> bool | None:
             return False
         seen = seen or verdict
     return seen
+
+
+def _without_figures(line: str) -> str:
+    """The cells of a row up to the last one that holds no figure."""
+    while figures := _FIGURES.search(line):
+        line = line[: figures.start()]
+    return line
 
 
 def _noted(text: str, mark: str, line_start: int) -> bool | None:
@@ -390,13 +502,14 @@ def _touching(lines: list[str]) -> list[str]:
 def named(before: str) -> bool | None:
     """Whether the text ends in a person's name; False for a company's or an institution's, None for no name."""
     linked = _LINK.search(before)
-    head = _ASIDE.sub("", before[: linked.start()] if linked else before)
+    head = _ASIDE.sub("", before[: linked.start()] if linked else before).rstrip(" :")
     name = _NAME_START.split(head)[-1].strip(' ,"\u201c').removesuffix("'s")
+    name = _ROW_NUMBER.sub("", name, count=1) if _ROW_NUMBER.match(name) else name
     if _LEGAL_FORM.search(name[-LEGAL_REACH:]) or _BODY.search(head.rstrip()[-OWNER_REACH:]):
         return False
     if _is_business(name):
         return False
-    if is_name(name) or _is_couple(name):
+    if is_name(name) or _is_couple(name) or _SURNAME_FIRST.search(name[-OWNER_REACH:]):
         return True
     last = _OWNER_NAME.search(name[-OWNER_REACH:])
     if last is None or name[-OWNER_REACH:][: last.start()].endswith(" at "):

@@ -227,6 +227,8 @@ class SocialSecurityNumbers(UsSsnRecognizer):
     )
     """The words in the same sentence, without another long number behind them."""
     SENTENCE_REACH = 150
+    LISTED = re.compile(r"\d{9}(?:, |,? and |,? or )$")
+    """The number before in a list: what names that one names this one too."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -261,7 +263,16 @@ class SocialSecurityNumbers(UsSsnRecognizer):
                 result.score = THRESHOLD
             elif named and self.IN_SENTENCE.search(text, max(0, result.start - self.SENTENCE_REACH), result.start):
                 result.score = max(result.score, THRESHOLD)
+        self._go_on(text, kept)
         return kept
+
+    def _go_on(self, text: str, found: Sequence[RecognizerResult]) -> None:
+        """Give a number of a list the score of the one before it."""
+        scores = {result.end: result.score for result in found}
+        for result in sorted(found, key=lambda one: one.start):
+            if before := self.LISTED.search(text, max(0, result.start - 15), result.start):
+                result.score = max(result.score, scores.get(before.start() + 9, 0.0))
+                scores[result.end] = result.score
 
 
 class Phones(PhoneRecognizer):
@@ -276,7 +287,9 @@ class Phones(PhoneRecognizer):
         r"(?<![\w.,+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ ./-])[2-9]\d{2}[ .-]\d{4}(?![\w-]|[.,]\d)",
         re.ASCII,
     )
-    INTERNATIONAL = re.compile(r"(?<![\w+])\+(?!1[ .-])[1-9]\d{0,2}(?:[ .\u2013-]?\(?\d{1,4}\)?){2,5}(?!\d)", re.ASCII)
+    INTERNATIONAL = re.compile(
+        r"(?<![\w+])\+(?!1[ .-]|\d+\.\d\d(?! ?\d|[.-]))[1-9]\d{0,2}(?:[ .\u2013-]?\(?\d{1,4}\)?){2,5}(?!\d)", re.ASCII
+    )
     TRUNK = re.compile(
         r"(?<![\w.,+$-])(?<!\d )\(?0\d{1,5}\)?[ /-]\d{2,6}(?:[ -]\d{2,6}){0,3}(?![\w-]|[.,]\d)", re.ASCII
     )

@@ -102,6 +102,7 @@ _MARK = regex.compile(
     rf"|this\b|in\b|presence\b|whose\b|(?:co-)?(?:{_NATURAL_PART}"
     rf"|{_ANY_PART})s?(?:['\u2019]s)?(?:\(s\))?(?!\w))){{0,8}}+{_B}*:"
     rf"|\bcertified\b[^\n:.]{{0,40}}:"
+    rf"|\bsigned(?:{_B}+and{_B}+sealed)?{_B}+(?:at|in|on)\b[^\n:;]{{1,50}}:"
     rf"|^\W*(?:accepted|agreed|executed|acknowledged|approved|reviewed|confirmed|verified)\b[^\n:.]{{0,40}}:"
     rf"|\bin{_B}+the{_B}+presence{_B}+of{_B}*:"
     rf"|\b(?:electronically|digitally|docu|counter)?{_B}?-?(?:signed|executed|witnessed|acknowledged|attested|accepted"
@@ -171,7 +172,8 @@ _FIELD = regex.compile(
 """A label that stands in a form beside a person's name."""
 _CLOSING = regex.compile(
     r"(?:[\p{L}']+ ){0,4}(?:regards|sincerely|truly|faithfully|respectfully|submitted|cordially|yours|wishes|thanks"
-    r"|thank you|servant|best|cheers|warmly)[,.!]?|by order of the board(?: of directors)?[,:.]?",
+    r"|thank you|servant|best|cheers|warmly)[,.!]?|for (?:and on behalf of )?(?:the|your) (?:board|committee|company"
+    r"|trustees|partners)(?: of \p{L}+)?[,:.]?|by order of the board(?: of directors)?[,:.]?",
     regex.IGNORECASE,
 )
 _CONTEXT = regex.compile(
@@ -202,7 +204,8 @@ _JOINED = regex.compile(rf",?{_B}+(?:and|&){_B}+")
 _CELL = regex.compile(r"[^\s|](?:(?!\s{3}|[|\t]).)*")
 _LEAD = ' \t*~_"\u2013\u2014-\u2022'
 _POWER = regex.compile(
-    r"attorneys?[\s-]+in[\s-]+fact|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
+    r"attorneys?[\s-]+in[\s-]+fact|attorneys?,? (?:with (?:full )?power|to (?:sign|execute|act|file))\b"
+    r"|attorneys?[\s-]+and[\s-]+agent|true and lawful|\bpro(?:xy|xies)\b"
     r"|powers?[\s-]+of[\s-]+attorney|(?:signing|acting) (?:singly|alone)|\b(?:on|in) (?:the undersigned's|my) "
     r"(?:behalf|name)|\bForms?\s+3\b",
     regex.IGNORECASE,
@@ -282,7 +285,7 @@ _HINTS = (
         "\ndated",
         "name/",
     ),
-    *("\nfor and on behalf", "\nsubmitted", "\naccepted", "\nagreed", "approved:"),
+    *("\nfor and on behalf", "\nfor the ", "\nfor your ", "\nsubmitted", "\naccepted", "\nagreed", "approved:"),
 )
 """In lower case, one of these, or a label before a colon, stands in every text in which a name is found."""
 _LABEL_END = regex.compile(
@@ -297,6 +300,14 @@ END_REACH = 160
 _LAST_LINES = regex.compile(
     r"\n\s*\n[^\S\n]*(?P<name>\p{Lu}[^\n]{4,50}?)[^\S\n]*\n[^\S\n]*(?P<below>[^\n:.]{3,60}?)\s*$"
 )
+_LAST_ALONE = regex.compile(
+    r"[.!]\s*\n[^\S\n]*\n[^\S\n]*(?P<name>\p{Lu}[^\n]{4,50}?)[^\S\n]*"
+    r"(?:\n\s*(?:\((?i:spouse|husband|wife)\b|(?i:cc|enc(?:losures?)?|attachments?)\b\.?:)[^\n]{0,60})?\s*$"
+)
+"""The last line of a statement, where only a copy's receiver or the signer's spouse is named below."""
+_FIRST_PERSON = regex.compile(r"(?:^|[\n.,;][^\S\n]?)I(?:,|['\u2019]\p{Ll}+| \p{Ll}+)|\b[Mm]y\b|\b[Tt]he undersigned\b")
+STATEMENT_REACH = 1500
+"""Characters before the last line in which a statement speaks of who signs it."""
 _REACHED_AT = regex.compile(
     r"(?:(?:tel|phone|cell|fax)\p{Ll}*\.? )?[+(]?\d[\d() -]{6,20}|\S+@\S+|\[(?:PHONE|EMAIL)\]", regex.IGNORECASE
 )
@@ -315,8 +326,15 @@ _OTHER_NAME = regex.compile(
     regex.IGNORECASE,
 )
 """Words before "name" with which it is no person's."""
+_COVER_LABEL = regex.compile(r"names? of reporting person", regex.IGNORECASE)
+"""The first item of a Schedule 13D's or 13G's cover page, which nobody signs."""
 _POWERS_PART = regex.compile(r"representatives?\b|agents?\b", regex.IGNORECASE)
 """The part of whoever a power of attorney appoints."""
+_BODY = regex.compile(
+    r",? an? (?:[\p{L}.]+ ){0,4}(?:partnership|corporation|company|association|bank|trust|cooperative)\b",
+    regex.IGNORECASE,
+)
+"""What a firm's name is said to be, right behind it."""
 _STATE_NAME = regex.compile(STATES)
 _PARTY_ABOVE = regex.compile(r"\s*(?:by|per|name)\b", regex.IGNORECASE)
 """With what the line below a party's own name begins."""
@@ -411,11 +429,14 @@ def names(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _last_signer(text: str) -> tuple[int, int] | None:
-    """The name printed at the end of a letter without a closing, above an office, a number or an address for mail."""
+    """The name printed at the end of a letter without a closing: above an office, a number or an address for mail, or
+    alone, where the text speaks in the first person."""
     end = text[-END_REACH:]
     last = _LAST_LINES.search(end)
     if last is None or not (_REACHED_AT.fullmatch(last["below"]) or starts_with_role(last["below"])):
-        return None
+        last = _LAST_ALONE.search(end)
+        if last is None or not _FIRST_PERSON.search(text, max(0, len(text) - STATEMENT_REACH)):
+            return None
     span = _name_at(last["name"], 0, closed=True)
     if span is None or last["name"][span[1] :].strip(" ,."):
         return None
@@ -478,7 +499,7 @@ def _holds(block: _Block, order: int, line: str, mark: regex.Match[str]) -> bool
     if (mark["label"] or mark["weak"]) and _LOWER_BEFORE.search(line[before]):
         return False
     named = mark["label"] is not None and "name" in mark["label"].lower()
-    if named and _OTHER_NAME.search(line[before]):
+    if named and (_OTHER_NAME.search(line[before]) or _COVER_LABEL.match(mark["label"])):
         return False
     sure = not (named or mark["weak"]) or (named and _NATURAL.search(mark["label"]) is not None)
     if sure or _SIGNATURE.search(line) or _LABEL_BESIDE.search(line):
@@ -695,6 +716,8 @@ def _of_company(words: Sequence[tuple[str, int, int]], following: str) -> bool:
         return True
     if other := regex.match(r",?\s+its\s+(.{0,40})", following):
         return not bool(ROLES & {word.strip(".,;").lower() for word in other.group(1).split()[:3]})
+    if _BODY.match(following):
+        return True
     near = regex.match(
         r"(?:,?[^\S\n]*&|,?[^\S\n]*(?:and[^\S\n]+)?\p{Lu}[\p{L}.]*(?:[^\S\n]*&)?)(?:[^\S\n]+[\p{Lu}&][\p{L}.]*){0,3}",
         following,

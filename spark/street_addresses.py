@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import regex
 
 from spark.address_fields import fields
-from spark.address_owners import COMPANY_WITHIN, is_person, is_persons, named
+from spark.address_owners import BY_WAY, COMPANY_WITHIN, is_person, is_persons, named
 from spark.signature_names import is_name
 from spark.vocabulary import (
     CITIES,
@@ -30,7 +30,8 @@ _POSTCODES = (
 _BOX = (
     r"(?:P\. ?O\.|P ?O|P\.O|POB|GPO|B\.?P\.?|C\.?P\.?|Caixa Postal|Casella Postale|Boîte Postale|Locked Bag|Post Office"
     r"|Apartado(?: Postal)?|Postfach|Postbus|Casilla|Private Bag) ?(?:Box |Drawer )?(?:No\. ?)?\d+|General Delivery"
-    r"|Box \d+,|(?:Rural |Star )?(?:Route|Rt\.?|Rte\.?|R\.D\.|HCR|RR|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,? Box \d+"
+    r"|Box \d+,|(?:Rural |Star )?(?:Route|Rt\.?|Rte\.?|R\.D\.|HCR|RR|R R|R\.R\.|RFD|HC|PSC|CMR|Unit) ?#?\d+,?"
+    r" (?:Box|BOX) \d+"
 )
 _UNIT = (
     r"(?:Flat|Apartment|Apt\.?|Unit|Suite|Ste\.?|Blk|Block|House|Lot|Room|Rm\.?|Floor|Trailer|Space|Penthouse|Residence"
@@ -67,7 +68,8 @@ _TOKEN = regex.compile(
 _GAP = regex.compile(r"[^\S\n]*[,/]?[^\S\n]*\n[^\S\n]*|(?:,|[^\S\n][/\u2013-]|[/\u2013-])?[^\S\n]+|/(?=[A-Z]{2}\b)")
 
 _NUMBER = (
-    r"\d{1,6}(?:-?[A-Z]|[a-h]|[A-Z½¼¾]{0,2})(?:[-/]\d{1,5}[A-Z]?){0,3}(?: 1/2)?(?: bis)?"
+    # Two zeros, or one before a dash, begin an account's or a certificate's number.
+    r"(?!00|0\d+-)\d{1,6}(?:-?[A-Z]|[a-h]|[A-Z½¼¾]{0,2})(?:[-/]\d{1,5}[A-Z]?){0,3}(?: 1/2)?(?: bis)?"
     rf"(?:,(?= (?i:{FOREIGN_STREETS})\b))? "
 )
 _ONES = "One|Two|Three|Four|Five|Six|Seven|Eight|Nine"
@@ -243,15 +245,21 @@ _TOWN_LINE = regex.compile(
 )
 """The second line of an address in a form to fill in."""
 _AND = regex.compile(
-    r"(?:[,;]|[,;]?(?= (?:and|or|&)\b))[ ]+(?:(?:and|or|&) )?(?:(?:at|from|of|in) )?(?:\(?[\da-z]{1,3}\) )?"
-    r"|(?: [\d,]+ sh(?:ares)?)?\n(?:\d+[.)]? )?"
+    rf"(?:[,;]|[,;]?(?= (?:and|or|&)\b))[ ]+(?:(?:and|or|&) )?(?:{BY_WAY},? )?"
+    r"(?:(?:at|from|of|in) )?(?:\(?[\da-z]{1,3}\) )?"
+    r"|(?: [\d,]+ sh(?:ares)?| \(\p{Lu}[\p{L} .]{1,30}\))?\n(?:\d+[.)]? )?"
 )
 """What may stand between the addresses of a list in which no owner is named."""
+_NUMBERED_ROW = regex.compile(
+    rf"\d[\w-]* (\p{{Lu}}[^/\n]{{2,60}}?)(?: / | - )(?:#?\d[\w-]* \p{{Lu}}|\d+\w{{2}} \p{{Lu}}|{_BOX})"
+)
 MAX_TOKENS = 30
 MAX_ENDS = 8
 """How many of the places at which an address may end are looked at, the last ones."""
 PLACE_REACH = 30
 """Characters of the longest name of a state or country, or of a postcode with its town."""
+_ZIP_END = regex.compile(rf"(?<!\w)(?:{STATES})[.)]?,?\s+\d{{5}}(?:-\d{{4}})?$")
+"""A state and its code: behind it, on the next line, another address may begin."""
 _CODE_NEAR = regex.compile(r"\d{3}|\d ?[A-Z]{2}\b|[A-Z]\d{1,2}(?!\w)")
 _PLACE_NAME = regex.compile(rf"(?<!\w)(?:{STATES}|{PROVINCES}|{COUNTRIES}|{CITIES})[.)]?$")
 _DIGIT = regex.compile(r"\d")
@@ -283,6 +291,8 @@ class _Tokens:
             ends.append(end)
             if closes:
                 closing.append(end)
+                if _ZIP_END.search(self._text, max(start, end - PLACE_REACH), end):
+                    break
         return ends, closing
 
     def _token(self, at: int) -> tuple[int, int | None, bool]:
@@ -307,7 +317,7 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
     told = {cue.end() for cue in _CUE.finditer(text)} if _CUE_HINT.search(text) else set()
     whole = {start: (end, named) for start, end, named in fields(text)}
     for start in sorted(told | whole.keys() | {head.start() for head in _HEAD.finditer(text)}):
-        if start < done:
+        if start < done or _is_rows_number(text, start):
             continue
         end = _end(text, start, tokens, told=start in told)
         end = max(end or 0, whole.get(start, (0, False))[0])
@@ -343,6 +353,12 @@ def _end(text: str, start: int, tokens: _Tokens, *, told: bool) -> int | None:
     line = text.find("\n", start)
     within = [end for end in ends if line < 0 or end <= line]
     return next((end for end in reversed(within) if _is_told(text[start:end])), None)
+
+
+def _is_rows_number(text: str, start: int) -> bool:
+    """Whether the number there is a row's, with the owner's name behind it and the address in the next cell."""
+    row = _NUMBERED_ROW.match(text, start)
+    return row is not None and not _HAS_STREET.search(row[1]) and not _HAS_FOREIGN.search(row[1])
 
 
 def _with_house(text: str, start: int) -> int:

@@ -128,16 +128,18 @@ CITIES = alternatives(
 
 ROLES = words(
     """
-    accountant accountants accounting actuary administrative administrator adviser advisor agent analyst assistant
+    accountant accountants accounting actuary administrative administrator adviser advisor agent analyst arbitrator
+    assistant
     associate attorney attorney-in-fact auditor authorized banking board borrower buyer ceo certified cfo chair
     chairman chairperson chairwoman chief cio clerk compliance consultant controller coo corporate counsel custodian
     deputy development director employee engineer executive executor executrix finance financial founder general
     global governor grantee grantor guarantor guardian head holder hr human human-resources incorporator individual
     individually information interim investment investor its lead legal lender manager managing marketing member
-    minister non-executive notary officer operating operations optionee owner participant partner people person
+    mediator minister neutral non-executive notary officer operating operations optionee owner participant partner
+    people person
     petitioner plaintiff portfolio president presiding principal proprietor purchaser regional registered
     representative resources responsible sales scientific secretary seller senior settlor shareholder signatory
-    recruiter recruiting signer sole specialist spouse stockholder
+    recruiter recruiting referee signer sole specialist spouse stockholder
     subscriber talent successor supervisor tax technology treasurer treasury trustee
     underwriter vice vp warrantholder witness
     """
@@ -146,9 +148,11 @@ ROLES = words(
 
 OFFICES = words(
     """
-    accountant actuary administrator agent attorney attorney-in-fact auditor ceo cfo chair chairman chairperson
+    accountant actuary administrator agent arbitrator attorney attorney-in-fact auditor ceo cfo chair chairman
+    chairperson
     chairwoman coo controller counsel director executor executrix guardian guarantor incorporator individually
-    investor manager member officer partner participant president principal proprietor representative secretary
+    investor manager mediator member neutral officer partner participant president principal proprietor
+    referee representative secretary
     seller settlor shareholder signatory spouse stockholder subscriber treasurer trustee vice witness
     """
 )
@@ -160,7 +164,7 @@ COMPANY_WORDS = words(
     bv capital co coal college committee companies company corp corporation department electric energy enterprises
     equity exchange finance financial foundation fund funding funds gas gmbh gp group holding holdings hospital
     hotel hotels inc incorporated index industries insurance international investments investors lc limited llc lllp
-    llp lp ltd management markets midstream mining nominees nv oil partners partnership pc pharma pharmaceuticals
+    llp lp ltd management markets midstream mining mutual nominees nv oil partners partnership pc pharma pharmaceuticals
     plan plc pllc properties pty realty resources sa sarl securities services software solutions spa stock systems
     technologies telecom therapeutics trust university ventures
     """

@@ -43,6 +43,7 @@ KEPT = [
     "a ratio of 212.555 to 1, 555 0147 and 1,212,555,014",
     "systems such as GB200 NVL 72 and NVL 36, MI250 and L40S",
     "see www.example.com and follow @example",
+    "corrections of +412.50 and +88.00 to two workers' pay",
 ]
 
 
@@ -57,6 +58,11 @@ def test_found_and_replaced(kind: str, text: str) -> None:
 @pytest.mark.parametrize(("kind", "text"), FOUND)
 def test_detector_sees_what_was_not_scrubbed(kind: str, text: str) -> None:
     assert leftovers(text) == 1
+
+
+def test_the_numbers_of_a_list_have_one_name() -> None:
+    text = "each worker's social security number; a sample had 077956698, 286375824 and 188740620"
+    assert scrub(text).removed == {"SSN": 3}
 
 
 @pytest.mark.parametrize("text", KEPT)
