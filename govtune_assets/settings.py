@@ -6,7 +6,7 @@ variables and are read by boto3 itself. `docs/configuration.md` is written from 
 
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -172,6 +172,11 @@ class Settings(BaseSettings):
     benchmark_filings: CsvTuple = Field(
         (),
         description="Accession numbers of filings that must never train, beside those of spark/benchmark_filings.txt.",
+    )
+    pii_detector: Literal["presidio", "presidio+comprehend"] = Field(
+        "presidio",
+        description="What looks for personal data in training text: the project's recognisers, or Amazon Comprehend "
+        "beside them (it also takes names in prose and companies' addresses, and bills each request).",
     )
     openlineage_url: str = Field(
         "",

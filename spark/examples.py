@@ -8,6 +8,7 @@ label, if any), `as_examples` (rendered), `without_duplicates`, `thinned` (the m
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -30,7 +31,7 @@ from spark.cleaning import (
 from spark.cut import cut
 from spark.digests import row_digest
 from spark.labels import LABELLED, labels
-from spark.pii import Scrubbed, scrub
+from spark.pii import Detector, Scrubbed, scrub
 from spark.templates import BODY_WORDS, TEMPLATES
 from unitydoor.merkle import row_digest as digest_of
 
@@ -116,12 +117,19 @@ def candidates(filings: DataFrame) -> DataFrame:
 
 
 class CleanBodies(dict[str, Scrubbed]):
-    """Bodies, cleaned and scrubbed when first asked for: most of the work, and filings repeat each other's."""
+    """Bodies, cleaned and scrubbed when first asked for: most of the work, and filings repeat each other's.
+
+    `also` is a detector of personal data that is asked beside the recognisers.
+    """
+
+    def __init__(self, also: Detector | None = None) -> None:
+        super().__init__()
+        self.also = also
 
     def __missing__(self, body: str) -> Scrubbed:
         if len(self) >= _MOST_BODIES_KEPT:
             self.clear()
-        self[body] = made = scrub(clean(body))
+        self[body] = made = scrub(clean(body), self.also)
         return made
 
 
@@ -134,7 +142,7 @@ def refine(
     removed, words cut off the body, and the digest that equal bodies share.
     """
     cleaned = bodies[body or ""]
-    completion, heading = scrub(clean_line(subcaption or "")), clean_line(group or "")
+    completion, heading = scrub(clean_line(subcaption or ""), bodies.also), clean_line(group or "")
     reason = reason_to_drop(cleaned.text, completion.text, heading)
     kept, cut_words = cut(cleaned.text, BODY_WORDS)
     if reason is None and words(kept) < MIN_BODY_WORDS:
@@ -144,22 +152,25 @@ def refine(
     return kept, completion.text, heading, reason.value if reason else None, removed, cut_words, key
 
 
-def refined(rows: DataFrame) -> DataFrame:
-    """Return the candidates with what `refine` makes of them, and the reason to drop, if any."""
+def refined(rows: DataFrame, also: Detector | None = None) -> DataFrame:
+    """Return the candidates with what `refine` makes of them, and the reason to drop, if any.
+
+    `also` is a detector of personal data beside the recognisers; it is sent to the executors.
+    """
     # An amendment repeats the report that it amends: its risk factors would count twice.
     of_filing = (
         F.when(F.col("form_type").endswith("/A"), F.lit(Reason.AMENDMENT.value))
         .when(F.col("status") != "full", F.lit(Reason.FILING_NOT_FULL.value))
         .when(F.col("risk_factor_index").isNull(), F.lit(Reason.NO_RISK_FACTORS.value))
     )
-    made = rows.mapInArrow(_refined, StructType([*rows.schema.fields, *_REFINED.fields]))
+    made = rows.mapInArrow(partial(_refined, also=also), StructType([*rows.schema.fields, *_REFINED.fields]))
     return made.withColumn("reason", F.coalesce(of_filing, "reason"))
 
 
-def _refined(batches: Iterable[Any]) -> Iterator[Any]:
+def _refined(batches: Iterable[Any], also: Detector | None) -> Iterator[Any]:
     """Arrow batches of candidates to the same with the columns of `_REFINED`."""
     kinds = (pa.string(), pa.string(), pa.string(), pa.string(), pa.int32(), pa.int32(), pa.string())
-    bodies = CleanBodies()
+    bodies = CleanBodies(also)
     for batch in batches:
         texts = (batch.column(name).to_pylist() for name in ("original_body", "subcaption", "group"))
         made = list(map(refine, *texts, repeat(bodies)))
@@ -189,11 +200,11 @@ def asked(rows: DataFrame) -> DataFrame:
     return kept.select(*others, F.explode(F.array(*each)).alias("asked")).select(*others, "asked.*")
 
 
-def as_examples(rows: DataFrame) -> DataFrame:
+def as_examples(rows: DataFrame, cleaner_version: str = CLEANER_VERSION) -> DataFrame:
     """Render what was `asked` and has a label, in the table's columns plus those that order them."""
     rendered = (
         rows.where(F.col("unlabelled").isNull())
-        .withColumn("cleaner_version", F.lit(CLEANER_VERSION))
+        .withColumn("cleaner_version", F.lit(cleaner_version))
         .withColumn("prompt", F.concat("before", "body", "after"))
         .withColumn("body_sha256", F.sha2(F.col("original_body"), 256))
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spark.errors import JobError
@@ -48,6 +48,14 @@ def share(extras: Mapping[str, Any], name: str, *, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise _bad(name, "a number from 0 to 1", value)
     return float(value)
+
+
+def choice(extras: Mapping[str, Any], name: str, choices: Sequence[str]) -> str:
+    """Return a parameter that is one of the choices, the first of them where it is not given. Raises JobError."""
+    value = extras.get(name, choices[0])
+    if value not in choices:
+        raise _bad(name, f"one of {', '.join(choices)}", value)
+    return str(value)
 
 
 def accession_numbers(extras: Mapping[str, Any], name: str) -> frozenset[str]:

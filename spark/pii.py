@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
@@ -82,6 +82,10 @@ class Finding:
     type: str
 
 
+Detector = Callable[[str], Iterable[Finding]]
+"""What finds personal data in a text; findings may overlap."""
+
+
 @dataclass(frozen=True)
 class Scrubbed:
     """A text without personal data, and how many spans of each type were replaced."""
@@ -109,21 +113,24 @@ def plain(text: str) -> str:
     return text.translate(_PLAIN)
 
 
-def find(text: str) -> list[Finding]:
-    """Return the personal data in the text, in order and without overlaps."""
+def find(text: str, also: Detector | None = None) -> list[Finding]:
+    """Return the personal data in the text, in order and without overlaps; `also` is asked beside the recognisers."""
     text = plain(text)
     types = likely(text)
-    return chosen(text, types) if types else []
+    others = list(also(text)) if also else []
+    return chosen(text, types, others) if types or others else []
 
 
-def chosen(text: str, types: tuple[str, ...]) -> list[Finding]:
+def chosen(text: str, types: tuple[str, ...], others: Sequence[Finding] = ()) -> list[Finding]:
     """Run the recognisers of these types; of overlapping findings keep the surer type's, then the longer one.
 
-    What looks like a name within an address is a street's.
+    What looks like a name within an address is a street's. `others` are another detector's findings.
     """
-    from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
+    found = [*others]
+    if types:
+        from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
 
-    found = [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
+        found += [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
     streets = _Streets([one for one in found if one.type == "ADDRESS"])
     found = [one for one in found if one.type != "PERSON" or not streets.hold(one)]
     taken: list[Finding] = []
@@ -149,9 +156,9 @@ class _Streets:
         return place > 0 and self._ends[place - 1] > name.end
 
 
-def scrub(text: str) -> Scrubbed:
-    """Replace every span of personal data by its placeholder, such as `[EMAIL]`."""
-    found = find(text)
+def scrub(text: str, also: Detector | None = None) -> Scrubbed:
+    """Replace every span of personal data by its placeholder, such as `[EMAIL]`; `also` is asked as in `find`."""
+    found = find(text, also)
     parts, done = [], 0
     for one in found:
         parts += [text[done : one.start], f"[{one.type}]"]

@@ -78,6 +78,7 @@ def _examples(settings: Settings) -> dg.AssetsDefinition:
             **_tables(settings, source=RAW_TABLE, target=EXAMPLES),
             "fiscal_year": int(year),
             "benchmark_filings": list(settings.benchmark_filings),
+            "pii_detector": settings.pii_detector,
             "source_content": recorded(source, "content_root"),
         }
         completed = emr_serverless.run(context, extras)

@@ -25,7 +25,7 @@ os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 from moto.moto_api._internal import mock_random  # noqa: E402
 from moto.s3.models import s3_backends  # noqa: E402
 
-from localcloud.aws import emr, s3, sagemaker, sts  # noqa: E402
+from localcloud.aws import comprehend, emr, s3, sagemaker, sts  # noqa: E402
 from localcloud.aws.accesslog import AccessLog  # noqa: E402
 from localcloud.aws.app import Door, install_confirmation  # noqa: E402
 from localcloud.aws.http import Server  # noqa: E402
@@ -67,6 +67,7 @@ def serve(port: int, folder: Path, root: RootCredentials, settings: PlatformSett
         sts.install()
         emr.install(platform)
         sagemaker.install(platform)
+        comprehend.install()
         install_confirmation()
         loaded = state.load(ACCOUNT_ID)
         with lock:

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812  (Spark's own convention)
 
 from spark import examples, extras, labels, leakage, mix, schemas
+from spark.cleaning import CLEANER_VERSION
+from spark.comprehend import Comprehend
 from spark.digests import raw_root
 from spark.errors import JobError
-from spark.pii import scrub
+from spark.pii import Detector, scrub
 from spark.plans import settled
 from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
 from spark.templates import TEMPLATES
 
+PRESIDIO, PRESIDIO_AND_COMPREHEND = DETECTORS = ("presidio", "presidio+comprehend")
+"""What looks for personal data; the first one where the parameters name none."""
+WITH_COMPREHEND = "+comprehend"
+"""Behind the cleaner's version of rows in which Amazon Comprehend looked for personal data too."""
 HEADINGS = 50
 """Group headings that the report lists: those without a class that most risk factors stand under."""
 
@@ -34,6 +41,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     """
     year = extras.year(parameters.get("fiscal_year"), "fiscal_year")
     source, target = extras.text(parameters, "source_table"), _target(parameters)
+    detector = _second_detector(parameters)
     listed = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
     source_version = tables.version(source)
     filings = tables.read(source, version=source_version).where(F.col("fiscal_year") == year)
@@ -42,10 +50,11 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         raise JobError(f"{source} holds no filing of fiscal year {year}: materialize that year of it first")
     _require_declared(filings, extras.text(parameters, "source_content"), f"fiscal year {year} of {source}")
     # The rows that were read are kept: no later action has to read the source again, under a credential that has ended.
-    refined = settled(examples.refined(examples.candidates(examples.spread(filings))))
+    refined = settled(examples.refined(examples.candidates(examples.spread(filings)), detector))
     (by_reason,) = counts(refined.fillna("", "reason"), "reason")
     asked = examples.asked(refined)
-    unique = settled(examples.without_duplicates(examples.as_examples(asked), listed))
+    labelled = examples.as_examples(asked, CLEANER_VERSION + (WITH_COMPREHEND if detector else ""))
+    unique = settled(examples.without_duplicates(labelled, listed))
     (found,) = counts(unique, "task")
     made = settled(examples.thinned(unique, mix.rates(found)).sort("example_id"))
     tables.ensure(target)
@@ -63,10 +72,19 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
         "filings": read,
         "source_companies": companies,
         "dropped": by_reason,
-        "headings_left_out": _headings_left_out(refined),
+        "headings_left_out": _headings_left_out(refined, detector),
         "credentials": tables.records(),
     }
     return Report(metadata, written.digest)
+
+
+def _second_detector(parameters: Mapping[str, Any]) -> Comprehend | None:
+    """What looks for personal data beside the recognisers; it was asked once. Raises JobError where it may not be."""
+    if extras.choice(parameters, "pii_detector", DETECTORS) == PRESIDIO:
+        return None
+    detector = Comprehend(extras.text(parameters, "region"))
+    detector.require_access()
+    return detector
 
 
 def _target(parameters: Mapping[str, Any]) -> TableSpec:
@@ -136,22 +154,24 @@ def _quarterly_repeats(asked: DataFrame) -> int:
     return int(repeats.agg(F.coalesce(F.sum("quarterly"), F.lit(0))).first()[0])
 
 
-def _headings_left_out(refined: DataFrame) -> dict[str, int]:
+def _headings_left_out(refined: DataFrame, detector: Detector | None) -> dict[str, int]:
     """The HEADINGS most frequent group headings without a class, scrubbed, with their number of risk factors."""
     without = (labels.Unlabelled.UNMAPPED_HEADING.value, labels.Unlabelled.AMBIGUOUS_HEADING.value)
     kept = refined.where(F.col("reason").isNull() & F.col("reason_T2").isin(*without))
     as_written = kept.groupBy("heading").agg(F.count("*").alias("factors"))
-    told = as_written.groupBy(F.udf(_told)("heading").alias("told")).agg(F.sum("factors").alias("factors"))
+    told = as_written.groupBy(F.udf(partial(_told, also=detector))("heading").alias("told")).agg(
+        F.sum("factors").alias("factors")
+    )
     top = told.orderBy(F.col("factors").desc(), "told").limit(HEADINGS).collect()
     return {row["told"]: int(row["factors"]) for row in top}
 
 
-def _told(heading: str) -> str:
+def _told(heading: str, also: Detector | None) -> str:
     """The heading as the report shows it: it is the issuer's text, and the report's readers may not read the table.
 
     Scrubbed before it is put into lower case, as names and addresses are known by their capitals.
     """
-    return scrub(heading).text.lower()
+    return scrub(heading, also).text.lower()
 
 
 def _measure(written: DataFrame) -> dict[str, Any]:

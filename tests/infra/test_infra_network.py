@@ -23,6 +23,7 @@ def network(request: pytest.FixtureRequest) -> Iterator[tuple[str, Any, list[dic
         client = session.client("cloudformation")
         parameters = {
             "WayOut": request.param,
+            "Comprehend": "true" if request.param == "privatelink" else "false",
             "WorkspaceEndpointService": WORKSPACE if request.param == "privatelink" else "",
             "FirstZone": "us-east-1a",
             "SecondZone": "us-east-1b",
@@ -40,7 +41,8 @@ def test_jobs_leave_the_vpc_by_one_way_alone(network: tuple[str, Any, list[dict[
     way, ec2, inside = network
     endpoints = {one["ServiceName"] for one in ec2.describe_vpc_endpoints(Filters=inside)["VpcEndpoints"]}
     of_aws = {f"com.amazonaws.us-east-1.{service}" for service in SERVICES}
-    assert endpoints == of_aws | ({WORKSPACE} if way == "privatelink" else set())
+    asked_for = {WORKSPACE, "com.amazonaws.us-east-1.comprehend"} if way == "privatelink" else set()
+    assert endpoints == of_aws | asked_for
     tables = ec2.describe_route_tables(Filters=inside)["RouteTables"]
     out = [route for table in tables for route in table["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
     assert sorted("NatGatewayId" in route for route in out) == ([False, True] if way == "nat" else [])

@@ -73,6 +73,6 @@ def corpus() -> Rows:
     for year in (2023, 2024):
         for cik in range(1, 7):
             own = [factor(paragraph(f"plant {year}-{cik}", number)) for number in range(3)]
-            shared = factor(paragraph("the shared plant"), "Everybody depends on the shared plant")
+            shared = factor(paragraph("the shared plant of Ms. Ada Marsh"), "Everybody depends on the shared plant")
             rows.append(filing(cik, year, [*own, shared]))
     return rows

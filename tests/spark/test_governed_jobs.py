@@ -27,6 +27,7 @@ from raw_rows import corpus
 from govtune_assets import spark_package
 from govtune_assets.raw_table import arrow_table, content_root
 from spark import schemas, split
+from spark.cleaning import CLEANER_VERSION
 from spark.credentials import hadoop_options
 from unitydoor.catalog import Catalog
 from unitydoor.columns import from_spark_json
@@ -214,6 +215,53 @@ def test_a_job_runs_in_what_govtune_package_uploads(lake: Lake, examples: dict[s
     finished = lake.run("examples", fiscal_year=2023, submit=submit)
     assert finished.state == "SUCCESS", finished.details
     assert finished.materialization["data_version"] == examples["2023"].materialization["data_version"]
+
+
+def test_amazon_comprehend_looks_too_where_it_is_asked_for_and_allowed(
+    lake: Lake, examples: dict[str, Finished]
+) -> None:
+    chosen = {
+        "fiscal_year": 2024,
+        "target_table": "govtune.curated.spark_comprehend",
+        "target_location": EXAMPLES_LOCATION.replace("examples", "comprehend"),
+        "pii_detector": "presidio+comprehend",
+        "region": lake.cloud.env["AWS_REGION"],
+    }
+    refused = lake.run("examples", **chosen)
+    assert refused.state == "FAILED"
+    (closed,) = (item["params"] for item in refused.messages if item["method"] == "closed")
+    assert re.search(r"allow it comprehend:DetectPiiEntities .*Comprehend=true", closed["exception"]["message"])
+    with allowed(lake.cloud, "comprehend:DetectPiiEntities"):
+        finished = lake.run("examples", **chosen)
+    assert finished.state == "SUCCESS", finished.details + finished.logs
+    rows = lake.delta(chosen["target_table"]).to_pyarrow_table(columns=["prompt", "cleaner_version"]).to_pylist()
+    assert {row["cleaner_version"] for row in rows} == {f"{CLEANER_VERSION}+comprehend"}
+    assert sum("the shared plant of Ms. [PERSON]" in row["prompt"] for row in rows) == 1
+    assert not [row for row in rows if "Ada Marsh" in row["prompt"]]
+    by_recognisers = lake.delta(EXAMPLES).to_pyarrow_table(columns=["prompt", "cleaner_version"]).to_pylist()
+    assert {row["cleaner_version"] for row in by_recognisers} == {CLEANER_VERSION}
+    assert [row for row in by_recognisers if "Ada Marsh" in row["prompt"]]
+
+
+@contextlib.contextmanager
+def allowed(cloud: Cloud, action: str) -> Iterator[None]:
+    """An action that the role of Spark jobs may do meanwhile."""
+    root = json.loads((cloud.state / "credentials" / "aws-root.json").read_text())
+    iam = boto3.client(
+        "iam",
+        endpoint_url=cloud.env["AWS_ENDPOINT_URL"],
+        region_name=cloud.env["AWS_REGION"],
+        aws_access_key_id=root["access_key_id"],
+        aws_secret_access_key=root["secret_access_key"],
+    )
+    role = cloud.env["GOVTUNE_EMR_ROLE_ARN"].rpartition("/")[2]
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="meanwhile", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="meanwhile")
 
 
 def test_revoked_select_stops_the_job_and_says_what_to_grant(lake: Lake, examples: dict[str, Finished]) -> None:
