@@ -165,7 +165,7 @@ def curated(raw: Any, roles: Assign) -> list[Mapping[str, Any]]:
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     try:
-        with mock.patch.object(split, "assign", roles):
+        with mock.patch.object(split, "roles", lambda first_years, _latest: roles(first_years)):
             frozen = freeze(_examples(spark, raw), leakage.benchmark_filings(), leakage.MOST_SHARED)
             rows = [row.asDict() for row in frozen.rows.collect()]
             reasons = frozen.decisions.where("reason IS NOT NULL").groupBy("reason").count().collect()

@@ -107,8 +107,9 @@ def _with_split(rows: DataFrame) -> DataFrame:
 
     The companies and the years alone come to the driver (some thousands at most); the rows stay where they are.
     """
-    assigned = split.assign(row[0] for row in rows.select("cik").distinct().collect())
     latest = split.latest_of(row[0] for row in rows.select("fiscal_year").distinct().collect())
+    first_years = {row[0]: row[1] for row in rows.groupBy("cik").agg(F.min("fiscal_year")).collect()}
+    assigned = split.roles(first_years, latest)
     companies = rows.sparkSession.createDataFrame(
         [(cik, split.place(role, in_latest_year=False), split.place(role, in_latest_year=True))
          for cik, role in sorted(assigned.items())],

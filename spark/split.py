@@ -51,8 +51,8 @@ def assign(ciks: Iterable[str]) -> dict[str, str]:
     count = len(ordered)
     if count < len(COMPANIES):
         raise TooFewCompanies(
-            f"a split by company into {', '.join(COMPANIES)} needs at least {len(COMPANIES)} companies, "
-            f"there are {count}"
+            f"a split by company into {', '.join(COMPANIES)} needs at least {len(COMPANIES)} companies "
+            f"with rows before the year that tests, there are {count}"
         )
     train_end = sum(position(cik) < TRAIN_UNTIL for cik in ordered)
     validation_end = min(sum(position(cik) < VALIDATION_UNTIL for cik in ordered), count - 1)
@@ -60,6 +60,17 @@ def assign(ciks: Iterable[str]) -> dict[str, str]:
     validation_end = max(validation_end, train_end + 1)
     ends = {"train": train_end, "validation": validation_end, "test": count}
     return {cik: next(role for role, end in ends.items() if place < end) for place, cik in enumerate(ordered)}
+
+
+def roles(first_years: Mapping[str, int], latest: int | None) -> dict[str, str]:
+    """Return each company's role, by the first fiscal year of its rows and the year that tests (`latest_of`).
+
+    A company that has rows of that year alone tests: it could neither train nor validate. The others are assigned.
+
+    Raises TooFewCompanies when fewer than three have rows that could train.
+    """
+    newcomers = {cik for cik, first in first_years.items() if first == latest}
+    return assign(first_years.keys() - newcomers) | dict.fromkeys(newcomers, "test")
 
 
 def latest_of(years: Iterable[int]) -> int | None:

@@ -128,7 +128,7 @@ def freeze(
     try:
         decided = settled(snapshot.decided(snapshot.with_clusters(rows, elsewhere), benchmark_filings))
     except split.TooFewCompanies as error:
-        raise JobError(f"{error}: add companies to the universe (GOVTUNE_UNIVERSE)") from error
+        raise JobError(f"{error}: add companies (GOVTUNE_UNIVERSE) or an earlier fiscal year") from error
     # What may leak leaves the tests alone, so nothing that trains goes after this.
     if decided.where("reason IS NULL AND split = 'train'").isEmpty():
         (by_reason,) = counts(decided.where("reason IS NOT NULL"), "reason")

@@ -323,7 +323,7 @@ def test_table_that_changed_under_the_snapshot_is_refused(made: Made, copied: Fo
 def test_undeclared_year_and_too_few_companies_are_said(tables: FolderTables) -> None:
     write_raw(tables, [filing(cik, 2023, [factor(paragraph(f"plant {cik}"))]) for cik in (1, 2)])
     version = make_examples(tables, 2023).data_version
-    with pytest.raises(JobError, match="at least 3 companies, there are 2: add companies"):
+    with pytest.raises(JobError, match=r"at least 3 companies .*, there are 2: add companies"):
         make_snapshot(tables, {"2023": version})
     with pytest.raises(JobError, match="the table changed under the snapshot: fiscal year 2022"):
         make_snapshot(tables, {"2022": version, "2023": version})
