@@ -6,7 +6,7 @@ Prints, for each type, recall and precision of `spark.pii.find` and of the basel
 for personal data, and texts a second. Recall: the labelled spans of which every letter and digit lies in findings of
 the same type. Precision: the findings that lie in labels of the same type with at least half of their characters.
 All parts are development texts by now: `judgement` was measured so often that it is spent; the misses of `second`,
-`third`, `fourth` and `fifth` were read after one first look each (docs/decisions/pii.md).
+`third`, `fourth`, `fifth` and `sixth` were read after one first look each (docs/decisions/pii.md).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from spark.pii import TYPES, Finding, find
 LABELS = Path(__file__).parent / "labels" / "pii.jsonl"
 PARTS = ("development", "judgement", "second", "fourth", "fifth")
 """The parts in which every type reaches the bar."""
-BELOW = ("third",)
-"""The part of addresses, a third of them in other countries: there their recall is below the bar."""
+BELOW = ("third", "sixth")
+"""The part of addresses, a third of them in other countries, and the newest one: there addresses are below the bar."""
 RECALL, PRECISION = 0.95, 0.90
 """The bar for each type."""
 

@@ -8,8 +8,11 @@ from benchmarks import pii as benchmark
 from spark.pii import TYPES, chosen, find, leftovers, plain, scrub
 
 Scores = dict[str, benchmark.Score]
-HELD = {"PERSON": (0.97, 0.94), "ADDRESS": (0.92, 0.94)}
-"""Recall and precision that are reached in the part below the bar, rounded down."""
+HELD = {
+    "third": {"PERSON": (0.97, 0.94), "ADDRESS": (0.92, 0.94)},
+    "sixth": {"CARD": (0.95, 1.0), "PERSON": (0.96, 0.91), "ADDRESS": (0.89, 0.89)},
+}
+"""Recall and precision that are reached in the parts below the bar, rounded down."""
 
 
 @pytest.fixture(scope="module", params=benchmark.PARTS)
@@ -24,15 +27,15 @@ def test_each_type_keeps_its_recall_and_precision(kind: str, scores: Scores) -> 
     assert scores[kind].precision >= benchmark.PRECISION
 
 
-def test_the_part_below_the_bar_keeps_what_it_reaches() -> None:
-    for part in benchmark.BELOW:
-        found, _ = benchmark.measure(benchmark.rows(part), find)
-        fallen = {
-            kind: found[kind]
-            for kind, (recall, precision) in HELD.items()
-            if found[kind].recall < recall or found[kind].precision < precision
-        }
-        assert fallen == {}, part
+@pytest.mark.parametrize("part", benchmark.BELOW)
+def test_a_part_below_the_bar_keeps_what_it_reaches(part: str) -> None:
+    found, _ = benchmark.measure(benchmark.rows(part), find)
+    fallen = {
+        kind: found[kind]
+        for kind, (recall, precision) in HELD[part].items()
+        if found[kind].recall < recall or found[kind].precision < precision
+    }
+    assert fallen == {}
 
 
 def test_cheap_tests_lose_nothing() -> None:
