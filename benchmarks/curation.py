@@ -340,7 +340,8 @@ def pandas_cleaning(raw: Path, work: Path) -> Timed:
     import pandas as pd
     import pyarrow.parquet as pq
 
-    from spark.examples import CleanBodies, label_columns, refine
+    from spark.cleaning import clean, clean_line
+    from spark.examples import CleanTexts, label_columns, refine
 
     start, cpu = time.perf_counter(), time.process_time()
     files = [pq.ParquetFile(file) for file in sorted(raw.glob("*/*.parquet"))]
@@ -355,7 +356,7 @@ def pandas_cleaning(raw: Path, work: Path) -> Timed:
     frame = frame.join(pd.DataFrame(frame.pop("risk_factors").tolist()))
     # Row by row: nothing is remembered of the rows before.
     texts = zip(frame["body"], frame["subcaption"], frame["group"], strict=True)
-    made = pd.DataFrame([refine(*row, CleanBodies()) for row in texts])
+    made = pd.DataFrame([refine(*row, CleanTexts(clean), CleanTexts(clean_line)) for row in texts])
     frame["cleaned"], frame["reason"] = made[0], made[3]
     found = f"{frame['reason'].isna().sum()} kept, {frame['cleaned'].str.len().sum()} characters"
     return Timed("pandas", len(frame), time.perf_counter() - start, time.process_time() - cpu, found)

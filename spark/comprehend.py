@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from spark.errors import JobError
 from spark.pii import Finding
@@ -40,11 +40,14 @@ LEAST_SCORE = 0.5
 """Confidence from which on an entity is taken. Low on purpose: who asks for a second detector wants recall."""
 LONGEST_BYTES = 100_000
 MARGIN = 500
-"""Characters that neighbouring pieces of a long text share, so that no entity is cut in two."""
+"""Characters by which a piece of a long text reaches into each of its neighbours, so that no entity is cut in two."""
 PIECE = LONGEST_BYTES // 4 - 2 * MARGIN
 """Characters of a piece: UTF-8 takes up to four bytes for one."""
 RETRIES = MappingProxyType({"mode": "adaptive", "max_attempts": 12})
 """A year of filings is more than the quota of a second: the client waits as the service asks."""
+FIRST_RETRIES = MappingProxyType({"mode": "standard", "max_attempts": 2})
+FIRST_TIMEOUT = 5
+"""Seconds to connect when access is asked for: where there is no way to the service, packets are lost in silence."""
 
 
 @dataclass(frozen=True)
@@ -55,38 +58,44 @@ class Comprehend:
 
     def require_access(self) -> None:
         """Ask once, before any work. Raises JobError where the role may not, or nothing answers."""
-        self("Nobody is named here.")
+        first = Config(retries=dict(FIRST_RETRIES), connect_timeout=FIRST_TIMEOUT)
+        _entities(boto3.client("comprehend", region_name=self.region, config=first), "Nobody is named here.")
 
     def __call__(self, text: str) -> list[Finding]:
         """The personal data in a text. Raises JobError when the service refuses or answers something impossible."""
         found = set()
         for start, piece in pieces(text):
-            found |= {
-                Finding(start + one.start, start + one.end, one.type) for one in findings(self._entities(piece), piece)
-            }
+            entities = _entities(_client(self.region), piece)
+            found |= {Finding(start + one.start, start + one.end, one.type) for one in findings(entities, piece)}
         return sorted(found)
 
-    def _entities(self, piece: str) -> Iterable[Mapping[str, Any]]:
-        try:
-            answer = _client(self.region).detect_pii_entities(Text=piece, LanguageCode=LANGUAGE)
-        except ClientError as error:
-            raise JobError(_refusal(error)) from error
-        except BotoCoreError as error:
-            raise JobError(
-                f"Amazon Comprehend cannot be reached from the Spark job ({type(error).__name__}): the job's subnets "
-                "need the interface endpoint of infra/network.yaml (Comprehend=true) or a way out"
-            ) from error
-        entities: list[Mapping[str, Any]] = answer["Entities"]
-        return entities
+
+def _entities(client: Any, piece: str) -> Iterable[Mapping[str, Any]]:
+    """The entities of the service's answer. Raises JobError when there is none."""
+    try:
+        answer = client.detect_pii_entities(Text=piece, LanguageCode=LANGUAGE)
+    except ClientError as error:
+        raise JobError(_refusal(error)) from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise JobError(
+            f"Amazon Comprehend cannot be reached from the Spark job ({type(error).__name__}): the job's subnets "
+            "need the interface endpoint of infra/network.yaml (Comprehend=true) or a way out"
+        ) from error
+    except BotoCoreError as error:
+        raise JobError(f"the Spark job cannot ask Amazon Comprehend ({type(error).__name__}): {error}") from error
+    entities: list[Mapping[str, Any]] = answer["Entities"]
+    return entities
 
 
 def pieces(text: str) -> Iterator[tuple[int, str]]:
     """Pieces that one request takes, each with the place of its first character. What is blank needs no request."""
-    for start in range(0, max(len(text), 1), PIECE):
+    for start in range(0, len(text), PIECE):
         low = max(0, start - MARGIN)
         piece = text[low : start + PIECE + MARGIN]
         if piece.strip():
             yield low, piece
+        if start + PIECE + MARGIN >= len(text):
+            return  # a further piece would hold nothing that this one does not
 
 
 def findings(entities: Iterable[Mapping[str, Any]], text: str) -> list[Finding]:

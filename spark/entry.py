@@ -22,10 +22,12 @@ from dagster_pipes import (
     PipesS3MessageWriter,
     open_dagster_pipes,
 )
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 
 from spark import extras, openlineage
 from spark.credentials import refused_renewal
-from spark.errors import JobError
+from spark.errors import JobError, raised_in_executor
 from spark.jobs import examples, snapshot
 from spark.report import Report
 from spark.session import open_session
@@ -86,6 +88,9 @@ def describe(error: BaseException) -> str:
     """Return what to say of an error: our own in full, another's type and first line."""
     if isinstance(error, JobError) or type(error).__module__.startswith("unitydoor."):
         return str(error)
+    ours = raised_in_executor(str(error)) if isinstance(error, PySparkException | Py4JJavaError) else None
+    if ours is not None:
+        return ours
     java = getattr(error, "java_exception", None)
     text = str(java.toString() if java is not None else error).strip()
     line = f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"

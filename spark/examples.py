@@ -7,9 +7,8 @@ label, if any), `as_examples` (rendered), `without_duplicates`, `thinned` (the m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
@@ -65,8 +64,11 @@ _LABELS = ArrayType(
     StructType([StructField(name, StringType()) for task in LABELLED for name in (f"label_{task}", f"reason_{task}")])
 )
 _LABEL_COLUMNS = tuple(_LABELS.elementType.names)
-_MOST_BODIES_KEPT = 10_000
-"""Bodies that a task remembers at once: at 5 kB each, as filed and cleaned, 50 MB."""
+_MOST_KEPT = 10_000
+"""Texts of a kind that a task remembers at once: bodies of 5 kB each, as filed and cleaned, are 50 MB."""
+_ASKED_OF = ("of_filing", "original_body", "subcaption", "group")
+_LEFT_OUT = ("", "", "", None, 0, 0, "")
+"""What `refine` would return for a row whose filing is left out: nobody reads it."""
 _HASH_BITS = 48  # of the digest by which the mix is drawn: what a double holds exactly
 
 
@@ -116,33 +118,33 @@ def candidates(filings: DataFrame) -> DataFrame:
     )
 
 
-class CleanBodies(dict[str, Scrubbed]):
-    """Bodies, cleaned and scrubbed when first asked for: most of the work, and filings repeat each other's.
+class CleanTexts(dict[str, Scrubbed]):
+    """Texts, cleaned and scrubbed when first asked for: most of the work, and filings repeat each other's.
 
-    `also` is a detector of personal data that is asked beside the recognisers.
+    `cleaned` cleans one; `also` is a detector of personal data that is asked beside the recognisers.
     """
 
-    def __init__(self, also: Detector | None = None) -> None:
+    def __init__(self, cleaned: Callable[[str], str], also: Detector | None = None) -> None:
         super().__init__()
-        self.also = also
+        self._cleaned, self._also = cleaned, also
 
-    def __missing__(self, body: str) -> Scrubbed:
-        if len(self) >= _MOST_BODIES_KEPT:
+    def __missing__(self, text: str) -> Scrubbed:
+        if len(self) >= _MOST_KEPT:
             self.clear()
-        self[body] = made = scrub(clean(body), self.also)
+        self[text] = made = scrub(self._cleaned(text), self._also)
         return made
 
 
 def refine(
-    body: str | None, subcaption: str | None, group: str | None, bodies: CleanBodies
+    body: str | None, subcaption: str | None, group: str | None, bodies: CleanTexts, lines: CleanTexts
 ) -> tuple[str, str, str, str | None, int, int, str]:
-    """Clean, scrub and cut one risk factor; `bodies` holds what was cleaned before.
+    """Clean, scrub and cut one risk factor; `bodies` and `lines` hold the bodies and subcaptions cleaned before.
 
     Returns body, completion (the subcaption), group heading, reason to leave it out (or None), spans of personal data
     removed, words cut off the body, and the digest that equal bodies share.
     """
-    cleaned = bodies[body or ""]
-    completion, heading = scrub(clean_line(subcaption or ""), bodies.also), clean_line(group or "")
+    cleaned, completion = bodies[body or ""], lines[subcaption or ""]
+    heading = clean_line(group or "")
     reason = reason_to_drop(cleaned.text, completion.text, heading)
     kept, cut_words = cut(cleaned.text, BODY_WORDS)
     if reason is None and words(kept) < MIN_BODY_WORDS:
@@ -155,7 +157,8 @@ def refine(
 def refined(rows: DataFrame, also: Detector | None = None) -> DataFrame:
     """Return the candidates with what `refine` makes of them, and the reason to drop, if any.
 
-    `also` is a detector of personal data beside the recognisers; it is sent to the executors.
+    `also` is a detector of personal data beside the recognisers; it is sent to the executors. It is not asked about
+    filings that are left out as a whole.
     """
     # An amendment repeats the report that it amends: its risk factors would count twice.
     of_filing = (
@@ -163,17 +166,18 @@ def refined(rows: DataFrame, also: Detector | None = None) -> DataFrame:
         .when(F.col("status") != "full", F.lit(Reason.FILING_NOT_FULL.value))
         .when(F.col("risk_factor_index").isNull(), F.lit(Reason.NO_RISK_FACTORS.value))
     )
-    made = rows.mapInArrow(partial(_refined, also=also), StructType([*rows.schema.fields, *_REFINED.fields]))
-    return made.withColumn("reason", F.coalesce(of_filing, "reason"))
+    judged = rows.withColumn("of_filing", of_filing)
+    made = judged.mapInArrow(partial(_refined, also=also), StructType([*judged.schema.fields, *_REFINED.fields]))
+    return made.withColumn("reason", F.coalesce("of_filing", "reason")).drop("of_filing")
 
 
 def _refined(batches: Iterable[Any], also: Detector | None) -> Iterator[Any]:
     """Arrow batches of candidates to the same with the columns of `_REFINED`."""
     kinds = (pa.string(), pa.string(), pa.string(), pa.string(), pa.int32(), pa.int32(), pa.string())
-    bodies = CleanBodies(also)
+    bodies, lines = CleanTexts(clean, also), CleanTexts(clean_line, also)
     for batch in batches:
-        texts = (batch.column(name).to_pylist() for name in ("original_body", "subcaption", "group"))
-        made = list(map(refine, *texts, repeat(bodies)))
+        rows = zip(*(batch.column(name).to_pylist() for name in _ASKED_OF), strict=True)
+        made = [_LEFT_OUT if left_out else refine(*texts, bodies, lines) for left_out, *texts in rows]
         columns = zip(*made, strict=True) if made else ([] for _ in kinds)
         arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
         yield pa.RecordBatch.from_arrays([*batch.columns, *arrays], [*batch.schema.names, *_REFINED.names])

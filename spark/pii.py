@@ -9,7 +9,7 @@ changes.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,20 +117,18 @@ def find(text: str, also: Detector | None = None) -> list[Finding]:
     """Return the personal data in the text, in order and without overlaps; `also` is asked beside the recognisers."""
     text = plain(text)
     types = likely(text)
-    others = list(also(text)) if also else []
-    return chosen(text, types, others) if types or others else []
+    found = chosen(text, types) if types else []
+    return with_others(text, found, also(text)) if also else found
 
 
-def chosen(text: str, types: tuple[str, ...], others: Sequence[Finding] = ()) -> list[Finding]:
+def chosen(text: str, types: tuple[str, ...]) -> list[Finding]:
     """Run the recognisers of these types; of overlapping findings keep the surer type's, then the longer one.
 
-    What looks like a name within an address is a street's. `others` are another detector's findings.
+    What looks like a name within an address is a street's.
     """
-    found = [*others]
-    if types:
-        from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
+    from spark import recognisers  # Presidio takes seconds to import: only for texts that need it
 
-        found += [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
+    found = [Finding(start, end, kind) for start, end, kind, _ in recognisers.find(text, types)]
     streets = _Streets([one for one in found if one.type == "ADDRESS"])
     found = [one for one in found if one.type != "PERSON" or not streets.hold(one)]
     taken: list[Finding] = []
@@ -140,6 +138,33 @@ def chosen(text: str, types: tuple[str, ...], others: Sequence[Finding] = ()) ->
         if all(one.end <= other.start or one.start >= other.end for other in taken[max(0, place - 1) : place + 1]):
             taken.insert(place, one)
     return taken
+
+
+def with_others(text: str, found: Sequence[Finding], others: Iterable[Finding]) -> list[Finding]:
+    """Add to what was found, in order and without overlaps, what of another detector's findings it leaves uncovered.
+
+    No finding is given up for another's, which may be shorter: of the others the longest go first.
+    """
+    taken = list(found)
+    for one in sorted(others, key=lambda one: (one.start - one.end, TYPES.index(one.type), one.start)):
+        for rest in _uncovered(text, one, taken):
+            insort(taken, rest)
+    return taken
+
+
+def _uncovered(text: str, one: Finding, taken: Sequence[Finding]) -> list[Finding]:
+    """The parts of the finding between those that are taken: without blanks around, and with a letter or digit."""
+    first = bisect_right(taken, one.start, key=lambda other: other.end)
+    between = taken[first : bisect_left(taken, one.end, key=lambda other: other.start)]
+    starts = (one.start, *(other.end for other in between))
+    ends = (*(other.start for other in between), one.end)
+    rest = []
+    for start, end in zip(starts, ends, strict=True):
+        part = text[start:end]
+        if any(char.isalnum() for char in part):
+            end -= len(part) - len(part.rstrip())
+            rest.append(Finding(end - len(part.strip()), end, one.type))
+    return rest
 
 
 class _Streets:

@@ -25,7 +25,7 @@ from spark.report import Report, counts, pii_left, size_in_bytes
 from spark.tables import GovernedTables, TableSpec
 from spark.templates import TEMPLATES
 
-PRESIDIO, PRESIDIO_AND_COMPREHEND = DETECTORS = ("presidio", "presidio+comprehend")
+DETECTORS = (PRESIDIO := "presidio", "presidio+comprehend")
 """What looks for personal data; the first one where the parameters name none."""
 WITH_COMPREHEND = "+comprehend"
 """Behind the cleaner's version of rows in which Amazon Comprehend looked for personal data too."""

@@ -46,6 +46,7 @@ def run(tables: GovernedTables, parameters: Mapping[str, Any]) -> Report:
     source_version = tables.version(source)
     rows = tables.read(source, version=source_version)
     _require_declared(rows, years, extras.texts(parameters, "source_versions"), f"{source} at v{source_version}")
+    _require_one_cleaner(rows.where(F.col("fiscal_year").isin(years)))
     filings = leakage.benchmark_filings() | extras.accession_numbers(parameters, "benchmark_filings")
     most_shared = extras.share(parameters, "most_13gram_share", default=leakage.MOST_SHARED)
     declared = rows.where(F.col("fiscal_year").isin(years))
@@ -106,6 +107,19 @@ def _require_declared(rows: DataFrame, years: list[int], declared: Mapping[str, 
                 f"the table changed under the snapshot: fiscal year {year} of {where} has the content {found}, "
                 f"its gates passed {expected}; materialize that year again, then the snapshot"
             )
+
+
+def _require_one_cleaner(rows: DataFrame) -> None:
+    """Rows that were cleaned or scrubbed in two ways are no one training set, and their copies would look different."""
+    pairs = rows.select("cleaner_version", "fiscal_year").distinct().sort("cleaner_version", "fiscal_year").collect()
+    years: dict[str, list[int]] = {}
+    for version, year in pairs:
+        years.setdefault(version, []).append(year)
+    if len(years) > 1:
+        raise JobError(
+            f"the declared fiscal years were cleaned by different cleaners, by version: {years}: "
+            "materialize the examples of the older ones again, then the snapshot"
+        )
 
 
 @dataclass(frozen=True)

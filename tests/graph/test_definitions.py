@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import dagster as dg
 import pytest
@@ -11,6 +12,7 @@ from govtune_assets.assets.curated import build_curation_assets
 from govtune_assets.definitions import build_defs
 from govtune_assets.keys import EVALUATIONS
 from govtune_assets.settings import Settings
+from spark.jobs.examples import DETECTORS
 
 WARNINGS = {"access_as_declared", "every_read_was_granted"}
 """Checks that tell and do not stop: what they find stops the step that it concerns."""
@@ -76,13 +78,25 @@ def test_configurations_can_be_chosen() -> None:
         build_defs(Settings(training_configurations=("nonesuch",)))
 
 
-def test_a_filing_listed_anew_is_new_code_of_all_that_curation_makes() -> None:
-    def versions(settings: Settings) -> dict[dg.AssetKey, str | None]:
-        return {spec.key: spec.code_version for made in build_curation_assets(settings) for spec in made.specs}
+def curation_versions(settings: Settings) -> dict[dg.AssetKey, str | None]:
+    return {spec.key: spec.code_version for made in build_curation_assets(settings) for spec in made.specs}
 
-    plain, listed = versions(Settings()), versions(Settings(benchmark_filings=("0000000001-23-000001",)))
+
+def test_a_filing_listed_anew_is_new_code_of_all_that_curation_makes() -> None:
+    plain = curation_versions(Settings())
+    listed = curation_versions(Settings(benchmark_filings=("0000000001-23-000001",)))
     assert plain.keys() == listed.keys() == {keys.EXAMPLES, keys.SNAPSHOT, keys.DATASET_VERSIONS}
     assert not [key for key in plain if plain[key] == listed[key]]
+
+
+def test_another_detector_of_personal_data_is_new_code_of_the_examples() -> None:
+    plain = curation_versions(Settings())
+    with_comprehend = curation_versions(Settings(pii_detector="presidio+comprehend"))
+    assert [key for key in plain if plain[key] != with_comprehend[key]] == [keys.EXAMPLES]
+
+
+def test_settings_name_the_detectors_that_the_job_has() -> None:
+    assert get_args(Settings.model_fields["pii_detector"].annotation) == DETECTORS
 
 
 def test_settings_refuse_what_cannot_be() -> None:

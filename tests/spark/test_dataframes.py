@@ -320,6 +320,13 @@ def test_table_that_changed_under_the_snapshot_is_refused(made: Made, copied: Fo
         make_snapshot(copied, made.versions)
 
 
+def test_years_of_different_cleaners_are_no_one_snapshot(made: Made, copied: FolderTables) -> None:
+    other = stored(copied, EXAMPLES).where("fiscal_year = 2024").withColumn("cleaner_version", F.lit("another"))
+    written = copied.replace(EXAMPLES, other, where="fiscal_year = 2024", commit="{}")
+    with pytest.raises(JobError, match=r"by different cleaners.*'another': \[2024\]"):
+        make_snapshot(copied, made.versions | {"2024": written.digest})
+
+
 def test_undeclared_year_and_too_few_companies_are_said(tables: FolderTables) -> None:
     write_raw(tables, [filing(cik, 2023, [factor(paragraph(f"plant {cik}"))]) for cik in (1, 2)])
     version = make_examples(tables, 2023).data_version

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pyspark.errors import PythonException
 from raw_rows import RAW_SCHEMA, Rows, factor, filing, paragraph
 
 from benchmarks.folder_tables import FolderTables
 from spark import mix
+from spark.cleaning import clean, clean_line
 from spark.digests import raw_root
-from spark.examples import CleanBodies, as_examples, asked, candidates, refine, refined, thinned, without_duplicates
+from spark.entry import describe
+from spark.errors import JobError
+from spark.examples import CleanTexts, as_examples, asked, candidates, refine, refined, thinned, without_duplicates
 from spark.jobs import examples
+from spark.pii import Finding
 from spark.templates import BODY_WORDS, TEMPLATES
 
 RAW, EXAMPLES = "raw.risk_factors", "curated.risk_factor_examples"
@@ -138,13 +143,35 @@ def test_a_repeated_body_is_refined_as_if_it_were_the_first() -> None:
         " ".join(paragraph("long plant", number) for number in range(3)) + " Call (212) 555-0143 or ask a@example.com."
     )
     captions = ("Our long plant may fail", "Floods may close the plant of Jane@example.com", None)
-    bodies = CleanBodies()
+    bodies, lines = CleanTexts(clean), CleanTexts(clean_line)
 
-    remembered = [refine(body, caption, "Operational Risks", bodies) for caption in captions]
+    remembered = [refine(body, caption, "Operational Risks", bodies, lines) for caption in captions]
 
-    assert remembered == [refine(body, caption, "Operational Risks", CleanBodies()) for caption in captions]
+    assert remembered == [
+        refine(body, caption, "Operational Risks", CleanTexts(clean), CleanTexts(clean_line)) for caption in captions
+    ]
     assert [made[4] for made in remembered] == [2, 3, 2]
-    assert len(bodies) == 1
+    assert (len(bodies), len(lines)) == (1, 3)
+
+
+def test_another_detector_is_asked_about_filings_that_stay_alone(spark: Any) -> None:
+    def refuses(text: str) -> list[Finding]:
+        if "left out" in text:
+            raise JobError("the detector was asked about a filing that is left out")
+        return [Finding(0, 3, "PERSON")]
+
+    left_out = [factor(paragraph("left out", number)) for number in range(2)]
+    amended = filing(1, 2023, left_out, form_type="10-K/A", accession_number="0000000001-23-000002")
+    cut_short = filing(2, 2023, left_out, status="short")
+    kept = filing(3, 2023, [factor(paragraph("plant", 0))])
+    rows = refined(candidates(spark.createDataFrame([amended, cut_short, kept], RAW_SCHEMA)), refuses).collect()
+    stays = [(row["cik"], row["pii_removed"]) for row in rows if row["reason"] is None]
+    assert (stays, len(rows)) == ([("0000000003", 2)], 5)
+
+    asked_of_all = refined(candidates(spark.createDataFrame([filing(4, 2023, left_out)], RAW_SCHEMA)), refuses)
+    with pytest.raises(PythonException) as caught:
+        asked_of_all.collect()
+    assert describe(caught.value) == "the detector was asked about a filing that is left out"
 
 
 def test_mix_is_drawn_by_body_and_not_by_order(spark: Any) -> None:

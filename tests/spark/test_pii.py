@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from spark.pii import iban_checks, leftovers, luhn, scrub
+from spark.pii import TYPES, Finding, find, iban_checks, leftovers, luhn, plain, scrub, with_others
 from spark.recognisers import PIECE
 
 FOUND = [
@@ -126,3 +128,38 @@ def test_iban_is_the_standards_example() -> None:
     assert iban_checks("GB82 WEST 1234 5698 7654 32")
     assert not iban_checks("GB83 WEST 1234 5698 7654 32")
     assert not iban_checks("GB82")
+
+
+HELD = "Please write to Ann Bell, 12 Elm Road, Dover, DE 19901, call (212) 555-0147; SSN 219-09-9999 - a@b.example."
+
+
+@given(st.lists(st.tuples(st.integers(0, len(HELD)), st.integers(1, len(HELD)), st.sampled_from(TYPES)), max_size=8))
+def test_what_either_detector_finds_is_scrubbed_once(others: list[tuple[int, int, str]]) -> None:
+    also = [Finding(start, min(start + length, len(HELD)), kind) for start, length, kind in others if start < len(HELD)]
+    alone, both = find(HELD), find(HELD, lambda _: also)
+    assert set(alone) <= set(both)
+    assert both == sorted(both)
+    assert all(one.end <= other.start for one, other in zip(both, both[1:], strict=False))
+    readable = {place for place, char in enumerate(HELD) if char.isalnum()}
+    assert readable & covered(both) == readable & (covered(alone) | covered(also))
+
+
+def covered(found: list[Finding]) -> set[int]:
+    return {place for one in found for place in range(one.start, one.end)}
+
+
+def test_another_detectors_code_in_an_address_gives_up_no_address() -> None:
+    (address,) = (one for one in find(HELD) if one.type == "ADDRESS")
+    code = HELD.index("19901")
+    assert address in find(HELD, lambda _: [Finding(code, code + 5, "PHONE"), Finding(code - 20, code + 5, "PERSON")])
+
+
+def test_of_another_detectors_longer_finding_the_rest_is_taken() -> None:
+    text = plain("Send it to 12 Elm Road, a@b.example, Dover")
+    mail = text.index("a@b")
+    made = with_others(text, [Finding(mail, mail + 11, "EMAIL")], [Finding(11, len(text), "ADDRESS")])
+    assert [(one.type, text[one.start : one.end]) for one in made] == [
+        ("ADDRESS", "12 Elm Road,"),
+        ("EMAIL", "a@b.example"),
+        ("ADDRESS", ", Dover"),
+    ]
