@@ -12,19 +12,21 @@ a paired difference whose 95% interval over companies lies above zero.
 
 The test companies are few. With `--folds` every company is unseen once: the companies fall into folds, one adapter is
 trained without each, all at once and with one thread each, and the claims are judged on the companies of all folds
-together; a card that is written afterwards has their figures too. The configuration stays as it was chosen; the
-companies that it was chosen by validate and are not tested.
+together; a card that is written afterwards, of the same configuration and filings, has their figures too. The
+configuration stays as it was chosen; the companies that it was chosen by validate and are not tested.
 
-A training that the work folder has already, of the same configuration and rows, is not repeated.
+Without `--folds`, a training that the work folder has already, of the same configuration and rows, is not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,9 @@ from train.config import load
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-train" / "bin" / "python"
+LEAST_FOLDS = 2
+BASIS = "basis.json"
+"""Beside the figures of all folds: what they were made of."""
 CPU_SECONDS = 3600.0
 """Half an hour on two cores. CPU time is counted, since a machine that others use too is slower by the clock."""
 
@@ -77,7 +82,7 @@ def main() -> int:
         figures += opened(work, arguments)
         judged_by = "test_company"
     if arguments.card:
-        write_card(work, [*figures, *folded(work)], arguments.card)
+        write_card(work, [*figures, *folded(work, basis(arguments))], arguments.card)
     return _said([*judged(figures, judged_by), _affordable(read(work.model / "metrics.json"))])
 
 
@@ -155,6 +160,7 @@ def across_folds(arguments: argparse.Namespace) -> list[tuple[bool, str]]:
     found = together.folder / "test.json"
     named = ("--configuration", together.configuration, "--model", arguments.model, "--out", found)
     run("benchmarks.usefulness_folds", *named, *(work.folder for work in folds))
+    (together.folder / BASIS).write_text(json.dumps(basis(arguments)), encoding="utf-8")
     bills = [_affordable(read(work.model / "metrics.json")) for work in folds]
     return [*judged(read(found), "test_company"), *bills]
 
@@ -172,19 +178,40 @@ def train_at_once(folds: Sequence[Work], model: Path) -> None:
     """Train all folds at the same time; what each says goes to a file in its folder.
 
     Raises:
-        subprocess.CalledProcessError: a training failed.
+        subprocess.CalledProcessError: a training failed; the others were ended.
     """
-    started: list[subprocess.Popen[bytes]] = []
+    started: dict[Path, subprocess.Popen[bytes]] = {}
     for work in folds:
         with work.log.open("wb") as log:
             named = ("--configuration", work.configuration, "--rows", work.rows, "--model", model, "--out", work.out)
-            started.append(
-                subprocess.Popen(_command("train.train", *named), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+            started[work.log] = subprocess.Popen(
+                _command("train.train", *named), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
             )
-    for process, work in zip(started, folds, strict=True):
-        if process.wait():
-            print(f"a training failed; see {work.log}", file=sys.stderr)
-            raise subprocess.CalledProcessError(process.returncode, process.args)
+    wait_for_all(started)
+
+
+def wait_for_all(processes: Mapping[Path, subprocess.Popen[bytes]], pause: float = 1.0) -> None:
+    """Wait for processes, each by the file that it logs to. When one fails, the others are ended.
+
+    Raises:
+        subprocess.CalledProcessError: one failed.
+    """
+    waiting = dict(processes)
+    try:
+        while waiting:
+            for log, process in list(waiting.items()):
+                code = process.poll()
+                if code:
+                    print(f"a training failed; see {log}", file=sys.stderr)
+                    raise subprocess.CalledProcessError(code, process.args)
+                if code == 0:
+                    del waiting[log]
+            time.sleep(pause)
+    finally:
+        for process in waiting.values():
+            process.terminate()
+        for process in waiting.values():
+            process.wait()
 
 
 def write_rows(filings: Path, work: Work) -> None:
@@ -210,11 +237,30 @@ def opened(work: Work, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return figures
 
 
-def folded(work: Work) -> list[dict[str, Any]]:
-    """The figures of all folds, where the work folder has them."""
-    return [
-        figure | {"split": "folds"} for path in sorted(work.folder.glob("*-folds/test.json")) for figure in read(path)
-    ]
+def basis(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What figures were made of: the configuration and the digest of the filings' list."""
+    filings = hashlib.sha256((arguments.filings / "manifest.json").read_bytes()).hexdigest()
+    return {"configuration": load(arguments.configuration).model_dump(mode="json"), "filings": filings}
+
+
+def folded(work: Work, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures of all folds, where the work folder has them.
+
+    Raises:
+        SystemExit: they are of another configuration or other filings, or there are two numbers of folds.
+    """
+    found = sorted(work.folder.glob("*-folds/test.json"))
+    if len(found) > 1:
+        named = ", ".join(str(path.parent) for path in found)
+        raise SystemExit(f"figures of two numbers of folds: {named}; remove all but one")
+    for path in found:
+        known = path.parent / BASIS
+        if not known.is_file() or read(known) != wanted:
+            raise SystemExit(
+                f"{path} was made with another configuration or of other filings: "
+                "measure again with --folds, or remove it"
+            )
+    return [figure | {"split": "folds"} for path in found for figure in read(path)]
 
 
 def write_card(work: Work, figures: list[dict[str, Any]], card: Path) -> None:
@@ -277,7 +323,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--card", type=Path, help="write the model card there")
     parser.add_argument("--closed", action="store_true", help="leave the test companies out: for choices")
     parser.add_argument("--folds", type=int, help="train so many adapters, that each company is unseen once")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.folds is not None and (arguments.folds < LEAST_FOLDS or arguments.card or arguments.closed):
+        parser.error(f"--folds takes at least {LEAST_FOLDS}, and neither --card nor --closed")
+    return arguments
 
 
 if __name__ == "__main__":

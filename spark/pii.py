@@ -162,8 +162,8 @@ def _uncovered(text: str, one: Finding, taken: Sequence[Finding]) -> list[Findin
     for start, end in zip(starts, ends, strict=True):
         part = text[start:end]
         if any(char.isalnum() for char in part):
-            end -= len(part) - len(part.rstrip())
-            rest.append(Finding(end - len(part.strip()), end, one.type))
+            last = start + len(part.rstrip())
+            rest.append(Finding(last - len(part.strip()), last, one.type))
     return rest
 
 

@@ -66,6 +66,8 @@ def roles(first_years: Mapping[str, int], latest: int | None) -> dict[str, str]:
     """Return each company's role, by the first fiscal year of its rows and the year that tests (`latest_of`).
 
     A company that has rows of that year alone tests: it could neither train nor validate. The others are assigned.
+    It gets its drawn role in the first snapshot that has a later year: a model that was tested on it before may then
+    train on it.
 
     Raises TooFewCompanies when fewer than three have rows that could train.
     """

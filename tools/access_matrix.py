@@ -111,6 +111,7 @@ class Account:
                 CatalogExternalId=EXTERNAL_ID,
                 AuditDeliveryPrincipalArn="arn:aws:iam::414351767826:role/audit-delivery",
                 AuditDeliveryExternalId="databricks-account",
+                Comprehend="true",
                 VpcId=VPC,
                 SubnetIds=f"{SUBNET},subnet-0e5f6a7b",
                 SecurityGroupIds=GROUP,
@@ -251,6 +252,7 @@ def _asks(keys: Mapping[str, str]) -> list[Ask]:
         ),
         Ask("decrypt by hand", "kms:Decrypt", keys["jobs"], frozenset({admin})),
         Ask("decrypt tables by hand", "kms:Decrypt", keys["tables"], frozenset({admin, "unity-catalog"})),
+        *_asks_of_comprehend(),
         Ask("run a Spark job", "emr-serverless:StartJobRun", APPLICATION, frozenset({admin, "dagster"})),
         Ask("train", "sagemaker:CreateTrainingJob", arn("sagemaker", "training-job/x"), frozenset({admin, "dagster"})),
         *_asks_of_training(arn),
@@ -270,6 +272,21 @@ def _asks(keys: Mapping[str, str]) -> list[Ask]:
         ),
         Ask("change a role", "iam:PutRolePolicy", role("emr"), frozenset({admin})),
         Ask("pass on the catalog's role", "iam:PassRole", role("unity-catalog"), frozenset({admin})),
+    ]
+
+
+def _asks_of_comprehend() -> list[Ask]:
+    """Sending text to Amazon Comprehend, where a firm has it look for personal data."""
+    own = {"aws:RequestedRegion": REGION, "aws:SourceVpc": VPC}
+    admin = frozenset({"administrator"})
+    places = {
+        "": (own, admin | {"emr"}),
+        " of another region": (own | {"aws:RequestedRegion": "eu-central-1"}, admin),
+        " past the jobs' network": (own | {"aws:SourceVpc": "vpc-other"}, admin),
+    }
+    return [
+        Ask(f"send text to Comprehend{where}", "comprehend:DetectPiiEntities", "*", may, context)
+        for where, (context, may) in places.items()
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,7 +141,7 @@ def test_what_either_detector_finds_is_scrubbed_once(others: list[tuple[int, int
     alone, both = find(HELD), find(HELD, lambda _: also)
     assert set(alone) <= set(both)
     assert both == sorted(both)
-    assert all(one.end <= other.start for one, other in zip(both, both[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(both))
     readable = {place for place, char in enumerate(HELD) if char.isalnum()}
     assert readable & covered(both) == readable & (covered(alone) | covered(also))
 
