@@ -12,7 +12,7 @@ HELD = {
     "third": {"PERSON": (0.97, 0.94), "ADDRESS": (0.92, 0.94)},
     "sixth": {"CARD": (0.95, 1.0), "PERSON": (0.96, 0.91), "ADDRESS": (0.89, 0.89)},
 }
-"""Recall and precision that are reached in the parts below the bar, rounded down."""
+"""Recall and precision that are reached in the parts below the bar, rounded down. Types not named here reach the bar."""
 
 
 @pytest.fixture(scope="module", params=benchmark.PARTS)
@@ -30,9 +30,10 @@ def test_each_type_keeps_its_recall_and_precision(kind: str, scores: Scores) -> 
 @pytest.mark.parametrize("part", benchmark.BELOW)
 def test_a_part_below_the_bar_keeps_what_it_reaches(part: str) -> None:
     found, _ = benchmark.measure(benchmark.rows(part), find)
+    bars = dict.fromkeys(found, (benchmark.RECALL, benchmark.PRECISION)) | HELD[part]
     fallen = {
         kind: found[kind]
-        for kind, (recall, precision) in HELD[part].items()
+        for kind, (recall, precision) in bars.items()
         if found[kind].recall < recall or found[kind].precision < precision
     }
     assert fallen == {}
