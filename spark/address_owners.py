@@ -25,7 +25,7 @@ _OWN = (
 )
 """A place that is a person's own."""
 _OF_COMPANY = regex.compile(
-    r"principal executive|executive offices?\b|headquarter|registered (?:office|agent)|corporate office|our offices?"
+    r"principal (?:executive|office)\b|executive offices?\b|headquarter|registered (?:office|agent)|corporate office|our offices?"
     r"|its offices?"
     rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
     rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
@@ -42,15 +42,15 @@ _OF_COMPANY = regex.compile(
     r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
     r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
     r"|\b(?:of|by) (?:the )?(?:registrant|company|issuer|bank|fund|partnership|corporation)\b|\b(?:escrow"
-    r"|transfer) agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
+    r"|transfer|subscription|exchange|settlement|closing|paying) agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
     r"|\blockbox\b|\bsquare feet\b|\bprivate mailbox of the company\b|\bpremises:"
     r"|\bvisits?\b|\bhearings?\b|\bbridge\b|\b(?:stores?|branch|branches|restaurants?|plants?) (?:opened|closed)\b"
     r"|\bour (?:\w+ ){0,2}(?:tenants|customers|patients|employees|clients|members)\b|\bpresented\b|\bcommission\b"
     r"|\brecorder\b|\bwork\s*:|\b(?:our|their|its) (?:own )?(?:lawyers|attorneys|auditors|accountants|bankers"
     r"|workshops?"
-    r"|secretary|treasurer|controller|registrars?)\b|\b(?:seated|kept|inspected|read|reviewed|copied|filed|based"
+    r"|secretary|treasurer|controller|registrars?)\b|\b(?:on file|seated|kept|inspected|read|reviewed|copied|filed|based"
     r"|located"
-    r"|headquartered) (?:free of charge )?(?:at|in)\b|\bits domicile\b|\bbeing a company\b|\b(?:newest|largest"
+    r"|headquartered) (?:free of charge )?(?:at|in)\b|\bits domicile\b|\bits agent\b|\bEIN\b|\bcommercial \w+ (?:at|on|in)\b|\bbeing a company\b|\b(?:newest|largest"
     r"|oldest|which|itself),? (?:stands? |is )?at\s*$",
     regex.IGNORECASE,
 )
@@ -120,12 +120,12 @@ _SURELY_COMPANY = regex.compile(
     r"|her|my)\b)|\bcare of\b"
     r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|counsel|attorneys|law firm|registrar|underwriters?"
     r"|solicitors|broker|dealer|depositary"
-    r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
+    r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling|settlement|closing|title|exchange) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
     r"|bank|issuer|sponsor|parent|agent|registrant|company)(?:[\u2019']s)?"
     r" (?:mailing )?address"
     r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
     r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
-    r"|\b(?:business|(?<!post )office|work) address|\baddress of each\b(?![^.]*:\s*\n\s*\n)|\bprincipal executive",
+    r"|\b(?:business|(?<!post )office|work) address|(?<!home )(?<!residence )(?<!residential )\baddress of each\b(?![^.]*:\s*\n\s*\n)|\bprincipal executive",
     regex.IGNORECASE,
 )
 COMPANY_WITHIN = regex.compile(
@@ -138,7 +138,7 @@ _LIVES = regex.compile(
     r" (?:at|in)\s*$",
     regex.IGNORECASE,
 )
-_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
+_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|(?<!\d)\d{3}-\d{2}-\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
 """A person's other data, right before an address."""
 _FOR_COMPANY = regex.compile(
     r"[,;.]?\s*(?:attention|attn|\(business address)\b|,? ?\(?(?:the company's|its|our)\b"
@@ -165,6 +165,8 @@ _OFFICER = regex.compile(
     regex.IGNORECASE,
 )
 """The office of the one who signs for a company, on the line above an address."""
+_OWN_SIGNATURE = regex.compile(r"(?!(?:By|Its)\b)[\p{L} ]{3,30}:\s*/s/")
+"""The line of one who signs as a party: who signs for a company does so behind "By:"."""
 _NOTICE_LABEL = regex.compile(
     r"\W*(?:\d{0,2}\(?\p{Ll}?[.)]\s*)?(?:[\p{L}'\u2019]+ ){0,3}(?:address(?:es)?|notices?|mail|checks?|residence)"
     r"(?: \p{L}+){0,3}:\s*",
@@ -210,7 +212,7 @@ _INSTITUTION = regex.compile(
     r"|registrar|clerk|office|hardware|motors|lawyers|attorneys|universit\w+|stichting|fundaci[óo]n|fondation"
     r"|stiftung|verein|euroclear|steel|foods|energy|mining|federal|national|bancorp|soci[ée]t[ée]|banque|banco"
     r"|caisse|mutual|orthop\w+|vineyard"
-    r"|trucking|oil|brothers|works|club|inn|lodge|hall)s?\b|&"
+    r"|trucking|orchards?|fiduciary|oil|brothers|works|club|inn|lodge|hall)s?\b|&"
     r"|\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited|Co|P\.C|PC"
     r"|L\.P|LP|K\.K|Pvt|Private)\b",
     regex.IGNORECASE,
@@ -222,16 +224,19 @@ _COUPLE = regex.compile(
     r"(?:, (?:JTWROS|TBE|JT TEN|(?:as )?joint tenants[\w ]*|tenants [\w ]*|Trustees|husband and wife))?$"
 )
 """Husband and wife, or two partners."""
+_LAST_PARTY = regex.compile(r" and (\p{Lu}[^,;:\n]{3,40}?)(?:, (?:M\.?D|Ph\.?D|D\.?D\.?S|D\.?O|C\.?P\.?A|J\.?D|Esq|Jr|Sr)\.?)?,?$")
+"""A person behind another party, with what stands behind the name."""
 _LEGAL_FORM = regex.compile(
     r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|AS|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
     r"|P\.C|P\.A|L\.P|LP|S\.L|S\.A\.S|S\.A\.U|C\.V|A\.\u015e|Sp\. z o\.o|N\.A|ApS|S\.A\. de C\.V|S\.C|GbR|OHG|K\.G"
-    r"|K\.K|Pvt|PLLC)\.?$"
+    r"|K\.K|Pvt|PLLC|SA|SAS|SRL|NV|BV|BVBA|s\.r\.o|a\.s|d\.o\.o|j\.d\.o\.o|Kft|Zrt|Nyrt|OÜ|UAB|SIA|EOOD|OOD|Pty|Pte|Bhd)\.?$"
 )
 _BUSINESS_OF = regex.compile(
     r"\b(?i:business|(?<!post )office|work|corporate) (?i:address(?:es)?|location) (?:of|for|is|are)\b[^;:]{0,60}$"
     r"|\b(?:Parent|Merger Sub|Company|Corporation|Issuer|Registrant|Acquiror|Bank|Administrative Agent)"
     r"(?:,? (?:to it )?(?:to|at)|,|:)?\s*(?:to |at )?$"
-    r"|\b(?i:leased|rented|opened|operated|built|acquired) (?:at|in|on)\s*$"
+    r"|\b(?i:leased|rented|opened|operated|built|acquired|payable) (?:at|in|on)\s*$"
+    r"|\bif to (?:the )?(?:Borrower|Lender|Bank|Agent|Company|Issuer|Seller|Buyer)s?, (?:to|at) $"
     r"|\b(?:its|our) (?!home|house)(?:\p{Ll}[\p{Ll}-]* ){1,3}\(\s*$"
     r"|\b(?:[Tt]he|[Ii]ts|[Oo]ur) (?:business|shop|seat) (?:is|was|remains) (?:at|in|on)\s*$"
     r"|[\u2019']s seat (?:is|was|remains)(?: at| in)?\s*$"
@@ -248,6 +253,7 @@ _SURELY_PERSON = regex.compile(
 """Words right before an address that make it a person's, whatever company is named there."""
 _HOME_BEHIND = regex.compile(
     r"[\"')]?,?[\"']? \(?(?:his|her|my|their) (?:own |family )?(?:home|house|residence|apartment)\b"
+    r"|,? (?:being )?(?:the )?(?:home|residence) of\b"
     r"|,? \(?(?:an? )?(?:owner[- ]occupied|single[- ]family|primary residence)\b"
 )
 _ADDRESSEE = regex.compile(r"(?:^|\n)[^\S\n]*(?i:to):[^\S\n]*([^\n]{3,80})")
@@ -283,6 +289,7 @@ _NAME_START = regex.compile(
     r"[\n;:|(]|\s/\s|/s/|(?:^|\s)\(?(?:\d{1,3}|[a-z])[.)](?=\s)|(?<=\p{Ll}{3})\.\s+(?=(?:Mr|Mrs|Ms|Dr|The)\b)"
 )
 _ROW = regex.compile(r"[|\t]|[^\S\n]{3,}(?=\S)")
+_CELLS = regex.compile(r"\S[^\S\n]{3,}\S")
 _PLACES = regex.compile(
     r"\b(?:locations?|facilit(?:y|ies)|propert(?:y|ies)|plants?|stores?|branch(?:es)?|offices?|dealers?|sites?"
     r"|terminals?"
@@ -297,6 +304,8 @@ _PLACES_ABOVE = regex.compile(
     regex.IGNORECASE,
 )
 """Heads of tables of a company's places, and of the persons whom it deals with as businesses."""
+_HOMES = regex.compile(r"\b(?:homes?|residences?|SSN|social security|mortgagors?)\b", regex.IGNORECASE)
+"""Heads of tables of people, though a head of places stands beside."""
 TABLE_REACH = 700
 """Characters before an address in which its table's head is looked for."""
 OWNER_REACH = 80
@@ -440,11 +449,16 @@ def _owner(text: str, start: int) -> bool | None:
     if lead and not _LABEL.fullmatch(lead):
         near = _without_figures(text[max(0, start - BEFORE, line_start) : start])
         verdict = named(near)
+        if verdict is None and _CELLS.search(near):
+            verdict = named(" ".join(near.split()))  # the parts of a name may stand in cells of their own
         within = near.rfind("(")
         return named(near[:within]) if verdict is None and within > near.rfind(")") else verdict
     above = text[max(0, line_start - 4 * BEFORE) : line_start].split("\n")
     seen: bool | None = None
     lines = [line.strip(" \t|*") for line in reversed(above)]
+    nearest = next((line for line in lines if line), "")
+    if _OWN_SIGNATURE.match(nearest) and named(nearest):
+        return True
     signer = _OFFICER.search(text, max(0, start - BEFORE), start)
     apart = lead and (signer or not _PARTS_LABEL.match(lead))
     filled = [line for line in lines if line] if apart else _touching(lines)
@@ -483,7 +497,7 @@ def _of_places(text: str, start: int) -> bool:
         if line.strip() and not _ROW.search(line):
             return rows > 0 and _PLACES_ABOVE.fullmatch(line.strip()) is not None
         if line.strip() and _PLACES.search(line) and not regex.search(r"\d", line):
-            return True
+            return _HOMES.search(line) is None
         rows += bool(line.strip())
     return False
 
@@ -510,6 +524,8 @@ def named(before: str) -> bool | None:
     if _is_business(name):
         return False
     if is_name(name) or _is_couple(name) or _SURNAME_FIRST.search(name[-OWNER_REACH:]):
+        return True
+    if linked and _LAST_PARTY.search(head) and is_person(_LAST_PARTY.search(head)[1]):
         return True
     last = _OWNER_NAME.search(name[-OWNER_REACH:])
     if last is None or name[-OWNER_REACH:][: last.start()].endswith(" at "):

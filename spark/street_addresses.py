@@ -100,7 +100,7 @@ _HEAD = regex.compile(
     rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada |avenue "
     rf"|ch\. |boul\. |boulevard |route de |quai |allée )(?:{_BOX}"
     rf"|{_UNIT} (?:No\. ?)?#?{_UNIT_NUMBER},? (?=[\p{{Lu}}\d])"
-    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW]\.? \d{{2,5}} |[NSEW]\d{{2,5}} (?=[NSEW]\d)|\d{{1,3}}[NSEW]\d{{2,4}} "
+    rf"|(?:{_NUMBER}|[NSEW]\d{{3,5}} |[NSEW]\.? \d{{2,5}} |[NSEW]\d{{1,5}} (?=[NSEW]\d)|\d{{1,3}}[NSEW]\d{{2,4}} "
     rf"|[A-Z]-\d{{1,4}}[A-Z]? )"
     rf"(?=\p{{Lu}}|\d{{1,3}}(?:st|nd|rd|th) |{_PARTICLE} |(?:{FOREIGN_STREETS})\.? )"
     rf"|\d{{1,4}}[A-Z]?(?:/\d+)?, (?=(?:\p{{Lu}}[\p{{L}}.'-]* ){{1,4}}(?i:{STREETS})\b)"
