@@ -1,6 +1,6 @@
 """Measure the search for personal data against the labelled texts, the usual four regular expressions beside it.
 
-    python -m benchmarks.pii [--part fifth]
+    python -m benchmarks.pii [--part sixth]
 
 Prints, for each type, recall and precision of `spark.pii.find` and of the baseline, how many marked decoys were taken
 for personal data, and texts a second. Recall: the labelled spans of which every letter and digit lies in findings of
@@ -24,10 +24,10 @@ from typing import Any
 from spark.pii import TYPES, Finding, find
 
 LABELS = Path(__file__).parent / "labels" / "pii.jsonl"
-PARTS = ("development", "judgement", "second", "fourth", "fifth")
+PARTS = ("development", "judgement", "second", "fourth", "fifth", "sixth")
 """The parts in which every type reaches the bar."""
-BELOW = ("third", "sixth")
-"""The part of addresses, a third of them in other countries, and the newest one: there addresses are below the bar."""
+BELOW = ("third",)
+"""The part of addresses, a third of them in other countries: there their recall is below the bar."""
 RECALL, PRECISION = 0.95, 0.90
 """The bar for each type."""
 

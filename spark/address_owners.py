@@ -25,7 +25,8 @@ _OWN = (
 )
 """A place that is a person's own."""
 _OF_COMPANY = regex.compile(
-    r"principal (?:executive|office)\b|executive offices?\b|headquarter|registered (?:office|agent)|corporate office|our offices?"
+    r"principal (?:executive|office)\b"
+    r"|executive offices?\b|headquarter|registered (?:office|agent)|corporate office|our offices?"
     r"|its offices?"
     rf"|\b(?:our|its|the company[\u2019']s|the registrant[\u2019']s"
     rf"|the bank[\u2019']s)(?: [\w-]+){{0,4}}? (?:{_FACILITY}|address"
@@ -42,15 +43,18 @@ _OF_COMPANY = regex.compile(
     r"(?:[\w ]{3,30},\s)?$|\bat law\b|\bremit\b|\battention\b|\battn\b|\bheld at\b"
     r"|\b(?:travel|report|commute)s? to\b|\bwork(?:s|ed|ing)? (?:at|in)\b|\bplace of employment\b|\bemployed at\b"
     r"|\b(?:of|by) (?:the )?(?:registrant|company|issuer|bank|fund|partnership|corporation)\b|\b(?:escrow"
-    r"|transfer|subscription|exchange|settlement|closing|paying) agent\b|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
+    r"|transfer|subscription|exchange|settlement|closing|paying) agent\b"
+    r"|\bagent for service\b|\blegal department\b|\bcopy to\b|\blaw firm\b"
     r"|\blockbox\b|\bsquare feet\b|\bprivate mailbox of the company\b|\bpremises:"
     r"|\bvisits?\b|\bhearings?\b|\bbridge\b|\b(?:stores?|branch|branches|restaurants?|plants?) (?:opened|closed)\b"
     r"|\bour (?:\w+ ){0,2}(?:tenants|customers|patients|employees|clients|members)\b|\bpresented\b|\bcommission\b"
     r"|\brecorder\b|\bwork\s*:|\b(?:our|their|its) (?:own )?(?:lawyers|attorneys|auditors|accountants|bankers"
     r"|workshops?"
-    r"|secretary|treasurer|controller|registrars?)\b|\b(?:on file|seated|kept|inspected|read|reviewed|copied|filed|based"
+    r"|secretary|treasurer|controller|registrars?)\b"
+    r"|\b(?:on file|seated|kept|inspected|read|reviewed|copied|filed|based"
     r"|located"
-    r"|headquartered) (?:free of charge )?(?:at|in)\b|\bits domicile\b|\bits agent\b|\bEIN\b|\bcommercial \w+ (?:at|on|in)\b|\bbeing a company\b|\b(?:newest|largest"
+    r"|headquartered) (?:free of charge )?(?:at|in)\b|\bits domicile\b|\bits agent\b|\bEIN\b"
+    r"|\bcommercial \w+ (?:at|on|in)\b|\bbeing a company\b|\b(?:newest|largest"
     r"|oldest|which|itself),? (?:stands? |is )?at\s*$",
     regex.IGNORECASE,
 )
@@ -120,12 +124,14 @@ _SURELY_COMPANY = regex.compile(
     r"|her|my)\b)|\bcare of\b"
     r"|\bregistered (?:office|agent)|\b(?:insurer|auditors?|counsel|attorneys|law firm|registrar|underwriters?"
     r"|solicitors|broker|dealer|depositary"
-    r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling|settlement|closing|title|exchange) agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
+    r"|(?:paying|placing|escrow|collateral|administrative|transfer|selling|settlement|closing|title|exchange)"
+    r" agent)\s*:|\bwire to:|\bbank:|\b(?:lender"
     r"|bank|issuer|sponsor|parent|agent|registrant|company)(?:[\u2019']s)?"
     r" (?:mailing )?address"
     r"|\bagent for service|\bplace of business|\battention\b|\battn\b"
     r"|\b(?:counsel|escrow agent|transfer agent|auditors?|law firm|broker|underwriters?|custodian),\s"
-    r"|\b(?:business|(?<!post )office|work) address|(?<!home )(?<!residence )(?<!residential )\baddress of each\b(?![^.]*:\s*\n\s*\n)|\bprincipal executive",
+    r"|\b(?:business|(?<!post )office|work) address"
+    r"|(?<!home )(?<!residence )(?<!residential )\baddress of each\b(?![^.]*:\s*\n\s*\n)|\bprincipal executive",
     regex.IGNORECASE,
 )
 COMPANY_WITHIN = regex.compile(
@@ -138,7 +144,9 @@ _LIVES = regex.compile(
     r" (?:at|in)\s*$",
     regex.IGNORECASE,
 )
-_CONTACT = regex.compile(r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|(?<!\d)\d{3}-\d{2}-\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$")
+_CONTACT = regex.compile(
+    r"(?:@[\w.-]+\w|\d{3}[-. )]+\d{4}|(?<!\d)\d{3}-\d{2}-\d{4}|\[(?:EMAIL|PHONE|SSN)\])[\"',;)]*\s+$"
+)
 """A person's other data, right before an address."""
 _FOR_COMPANY = regex.compile(
     r"[,;.]?\s*(?:attention|attn|\(business address)\b|,? ?\(?(?:the company's|its|our)\b"
@@ -224,8 +232,11 @@ _COUPLE = regex.compile(
     r"(?:, (?:JTWROS|TBE|JT TEN|(?:as )?joint tenants[\w ]*|tenants [\w ]*|Trustees|husband and wife))?$"
 )
 """Husband and wife, or two partners."""
-_LAST_PARTY = regex.compile(r" and (\p{Lu}[^,;:\n]{3,40}?)(?:, (?:M\.?D|Ph\.?D|D\.?D\.?S|D\.?O|C\.?P\.?A|J\.?D|Esq|Jr|Sr)\.?)?,?$")
-"""A person behind another party, with what stands behind the name."""
+_LAST_PARTY = regex.compile(
+    r" and (\p{Lu}[^,;:\n]{3,40}?)(?:, (?:M\.?D|Ph\.?D|D\.?D\.?S|D\.?O|C\.?P\.?A|J\.?D|Esq|Jr|Sr)\.?)?,?$"
+)
+"""The last of several parties, with what stands behind the name."""
+_HAS_LETTER = regex.compile(r"\p{L}")
 _LEGAL_FORM = regex.compile(
     r"\b(?:GmbH|AG|SE|KG|B\.V|N\.V|S\.A|SARL|S\.p\.A|S\.r\.l|Ltda|Oy|AB|A/S|AS|ASA|plc|LLP|LLC|Inc|Corp|Ltd|Limited"
     r"|P\.C|P\.A|L\.P|LP|S\.L|S\.A\.S|S\.A\.U|C\.V|A\.\u015e|Sp\. z o\.o|N\.A|ApS|S\.A\. de C\.V|S\.C|GbR|OHG|K\.G"
@@ -523,9 +534,13 @@ def named(before: str) -> bool | None:
         return False
     if _is_business(name):
         return False
-    if is_name(name) or _is_couple(name) or _SURNAME_FIRST.search(name[-OWNER_REACH:]):
-        return True
-    if linked and _LAST_PARTY.search(head) and is_person(_LAST_PARTY.search(head)[1]):
+    party = _LAST_PARTY.search(head) if linked and _HAS_LETTER.search(linked.group()) else None
+    if (
+        is_name(name)
+        or _is_couple(name)
+        or _SURNAME_FIRST.search(name[-OWNER_REACH:])
+        or (party and is_person(party[1]))
+    ):
         return True
     last = _OWNER_NAME.search(name[-OWNER_REACH:])
     if last is None or name[-OWNER_REACH:][: last.start()].endswith(" at "):

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from spark.vocabulary import words as words_of
 
-CLEANER_VERSION = "cleaner-7"
+CLEANER_VERSION = "cleaner-8"
 
 MIN_BODY_WORDS = 30
 """Under it a body seldom says more than its subcaption."""

@@ -56,6 +56,7 @@ _TOKEN = regex.compile(
     rf"|n[.º°]{{1,2}}(?= \d)"
     rf"|\p{{Lu}}\p{{Ll}}{{0,5}}\.(?=,)"
     rf"|\p{{Lu}}\p{{L}}*(?:str|pl|gt)\.(?= \d)|P\. ?O\.|(?:\p{{Lu}}\.){{2,3}}|{_ABBREVIATED}"
+    rf"|Newfoundland and Labrador|Trinidad and Tobago|Bosnia and Herzegovina|Antigua and Barbuda"
     rf"|\d{{1,4}}\.\d(?= )|Mi\.|\d{{1,2}}\.\d{{3}}(?=,)|\d{{1,2}}F\.?(?=,)|No: ?\d[\w/-]*|\"[A-Z]\"|C/(?= )"
     rf"|Sec\.(?= \d)|\(R\.O\.C\.\)"
     rf"|\p{{Lu}}{{0,2}}\d[\w½¼¾º°ª]*(?:[/-]\w+)*"
@@ -183,9 +184,9 @@ _CITED = regex.compile(
     r"|series|phase|tranche|figure|appendix|annex|amendment|version|type|category|grade|step|year|plant|local|store"
     r"|branch|mine|well|terminal|warehouse|facility|shop|district|group|tier|q[1-4]|fy)s? \d"
     r"|(?:19|20)\d\d (?:\p{Lu}\p{L}+ ){0,2}(?:Trust|Plan|Act|Notes?|Form|Report|Agreement|Bonds?|Series|Program"
-    r"|Lease|Budget)\b"
+    r"|Lease|Budget)\b|(?:\p{Lu}[\p{L}.]* ){0,3}#?\d{3}-\d{2}-\d{4}(?!\d)"
 )
-"""The beginning of what is cited or counted, and no address."""
+"""The beginning of what is cited or counted, or a number of a person, and no address."""
 _COUNTRY = regex.compile(rf"[,\s](?:{COUNTRIES})\b(?:,? (?:\d{{3}}-\d{{4}}|\d{{4,6}})\b)?")
 _POSTCODE = regex.compile(rf"(?<![\w-])(?:{_POSTCODES})(?![\w-])")
 _FIRM_POSTCODE = regex.compile(

@@ -74,7 +74,8 @@ STATES = f"{STATE_NAMES}|{STATE_NAMES.upper()}|" + alternatives(
 
 PROVINCES = alternatives(
     r"""
-    Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland and Labrador|Newfoundland|Nova Scotia|Ontario|Quebec|Québec|Saskatchewan|
+    Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland and Labrador|Newfoundland|Nova Scotia|Ontario|
+    Quebec|Québec|Saskatchewan|
     AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Western Australia|South Australia|Tasmania|Andhra Pradesh|Assam|
     Bihar|Delhi|Goa|Gujarat|Haryana|
     Karnataka|Kerala|Madhya Pradesh|Maharashtra|Odisha|Punjab|Rajasthan|Tamil Nadu|Telangana|Uttar Pradesh|
