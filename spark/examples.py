@@ -177,7 +177,10 @@ def _refined(batches: Iterable[Any], also: Detector | None) -> Iterator[Any]:
     bodies, lines = CleanTexts(clean, also), CleanTexts(clean_line, also)
     for batch in batches:
         rows = zip(*(batch.column(name).to_pylist() for name in _ASKED_OF), strict=True)
-        made = [_LEFT_OUT if left_out else refine(*texts, bodies, lines) for left_out, *texts in rows]
+        made = [
+            _LEFT_OUT if left_out else refine(body, subcaption, group, bodies, lines)
+            for left_out, body, subcaption, group in rows
+        ]
         columns = zip(*made, strict=True) if made else ([] for _ in kinds)
         arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
         yield pa.RecordBatch.from_arrays([*batch.columns, *arrays], [*batch.schema.names, *_REFINED.names])
