@@ -68,7 +68,7 @@ _MOST_KEPT = 10_000
 """Texts of a kind that a task remembers at once: bodies of 5 kB each, as filed and cleaned, are 50 MB."""
 _ASKED_OF = ("of_filing", "original_body", "subcaption", "group")
 _LEFT_OUT = ("", "", "", None, 0, 0, "")
-"""What `refine` would return for a row whose filing is left out: nobody reads it."""
+"""In the place of what `refine` returns, for a row whose filing is left out."""
 _HASH_BITS = 48  # of the digest by which the mix is drawn: what a double holds exactly
 
 
