@@ -24,12 +24,9 @@ from typing import Any
 from spark.pii import TYPES, Finding, find
 
 LABELS = Path(__file__).parent / "labels" / "pii.jsonl"
-PARTS = ("development", "judgement", "second", "fourth", "fifth", "sixth")
-"""The parts in which every type reaches the bar."""
-BELOW = ("third",)
-"""The part of addresses, a third of them in other countries: there their recall is below the bar."""
+PARTS = ("development", "judgement", "second", "third", "fourth", "fifth", "sixth")
 RECALL, PRECISION = 0.95, 0.90
-"""The bar for each type."""
+"""The bar for each type in each part."""
 
 USUAL_FOUR: Mapping[str, re.Pattern[str]] = {
     "EMAIL": re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}\b"),
@@ -121,8 +118,8 @@ def table(part: str) -> list[str]:
 def main() -> int:
     """Print the tables of the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=(*PARTS, *BELOW, "all"), action="append", default=None)
-    for part in parser.parse_args().part or (*PARTS, *BELOW):
+    parser.add_argument("--part", choices=(*PARTS, "all"), action="append", default=None)
+    for part in parser.parse_args().part or PARTS:
         print("\n".join(table(part)), end="\n\n")
     return 0
 

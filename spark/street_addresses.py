@@ -137,7 +137,7 @@ _HOUSE_WORD = (
 )
 _HOUSE_PART = (
     rf"(?:{_UNIT}\.? (?:No\. ?)?#?{_UNIT_NUMBER}|#\d\w*|Mile \d+(?:\.\d)?|PMB #?\d+|\d{{1,4}}-dong \d{{1,4}}-ho"
-    rf"|B[âa]t\. \w{{1,3}}"
+    rf"|(?i:b[âa]t|appt?)\.? \w{{1,3}}"
     rf"|\d{{1,4}}[A-Z]?, (?:\p{{Lu}}[\p{{L}}' ]{{2,25}})|\d{{1,4}}-\d{{1,4}}(?=, \p{{Lu}})"
     rf"|(?:The )?(?:\p{{Lu}}[\p{{L}}'\u2019.-]+ ){{0,3}}{_HOUSE_WORD}"
     rf"|(?:Résidence|Residencia|Residencial|Edificio|Edifício|{_ESTATES}) [\p{{L}}' ]{{2,30}})"
@@ -147,8 +147,9 @@ _HOUSE_BEFORE = regex.compile(
 )
 """Parts of an address that stand before its street."""
 _NAME_BEFORE = regex.compile(
-    r"(?:\b(?:at|known as|occupies the|of the)\s|(?i:address|residence|home)[^:\n]{0,25}:\s?)"
-    r"((?:(?:The )?\p{Lu}[\p{L}'\u2019.-]+(?: [\p{L}'\u2019.-]+){0,3},\s){1,2})$"
+    r"(?|\b(?:of|at)\s(\"\p{Lu}[\p{L}' ]{2,25}\",\s)$"
+    r"|(?:\b(?:at|known as|occupies the|of the)\s|(?i:address|residence|home)[^:\n]{0,25}:\s?)"
+    r"((?:(?:The )?\p{Lu}[\p{L}'\u2019.-]+(?: [\p{L}'\u2019.-]+){0,3},\s){1,2})$)"
 )
 _NAME_BEHIND_OWNER = regex.compile(
     r"(?:^|[\n;:(|])\s*([^\n;:("
@@ -177,8 +178,9 @@ _COUNTRY_BEHIND = regex.compile(
     rf"(?:,?[^\S\n]+|,?[^\S\n]*\n[^\S\n]*)(?:{COUNTRIES}|România|Türkiye)(?:\.|(?!\w))(?: \(R\.O\.C\.\))?"
     r"|(?:,?(?: and)?(?: in)?(?: the)? (?:Town|City|County|Village|Borough|Parish|Township|State|Commonwealth) of"
     r" \p{Lu}\p{L}+(?: (?:of )?\p{Lu}\p{L}+)?){1,4}"
+    r"|[^\S\n](?:[A-Z]{1,2}\d{1,2}(?=\s*(?:[\n,.;|]|$))|\(R\.O\.C\.\))"
 )
-"""A country, or a county and state in words, right behind what else is an address."""
+"""A country, a county and state in words, or half a British postcode, right behind what else is an address."""
 _CITED = regex.compile(
     r"(?i:title|chapter|section|article|part|rule|item|form|note|schedule|exhibit|regulation|table|page|volume|class"
     r"|series|phase|tranche|figure|appendix|annex|amendment|version|type|category|grade|step|year|plant|local|store"
@@ -232,6 +234,8 @@ _TITLED = regex.compile(r"(?:Mr|Mrs|Ms|Miss|Dr)\b|(?:Witness|Name|Signed|By)\s*:
 NAME_REACH = 60
 """Characters before an address in which the name of its owner stands."""
 MAX_SHORT_PARTS = 4
+_HOUSE_NUMBER = regex.compile(r"(?:New|Old|H\.|D\.|Door|House) No\. ?\d")
+"""The number of a house in India, where a sector or a ward may stand instead of a street."""
 _CITY_CODE = regex.compile(
     r"\b(?:(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}|Dublin \d{1,2}W?)(?!\w)"
 )
@@ -447,6 +451,7 @@ def _ends_in_place(found: str) -> bool:
         or (_ends_with(_COUNTRY, found) and (within or _US_TAIL.search(found) is not None))
         or (_STATE_END.search(found) is not None and _POSTCODE.search(found) is not None)
         or ((_STATE_END.search(found) or _CITY_END.search(found)) is not None and street)
+        or (_STATE_END.search(found) is not None and _HOUSE_NUMBER.match(found) is not None)
         or _BARE_STREET.fullmatch(found) is not None
         or _ends_in_town(found)
     )

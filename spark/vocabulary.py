@@ -77,7 +77,7 @@ PROVINCES = alternatives(
     Alberta|British Columbia|Manitoba|New Brunswick|Newfoundland and Labrador|Newfoundland|Nova Scotia|Ontario|
     Quebec|Québec|Saskatchewan|
     AB|BC|MB|NB|NL|NS|ON|QC|SK|New South Wales|Western Australia|South Australia|Tasmania|Andhra Pradesh|Assam|
-    Bihar|Delhi|Goa|Gujarat|Haryana|
+    Bihar|Chandigarh|Delhi|Goa|Puducherry|Gujarat|Haryana|
     Karnataka|Kerala|Madhya Pradesh|Maharashtra|Odisha|Punjab|Rajasthan|Tamil Nadu|Telangana|Uttar Pradesh|
     West Bengal|SP|RJ|Victoria|Queensland|NSW|VIC|QLD|
     (?:Co\.|County) (?:Antrim|Armagh|Carlow|Cavan|Clare|Cork|Derry|Donegal|Down|Dublin|Durham|Fermanagh|Galway|Kerry|

@@ -8,8 +8,6 @@ from benchmarks import pii as benchmark
 from spark.pii import TYPES, chosen, find, leftovers, plain, scrub
 
 Scores = dict[str, benchmark.Score]
-HELD = {"third": {"PERSON": (0.97, 0.94), "ADDRESS": (0.92, 0.94)}}
-"""Recall and precision that are reached in the parts below the bar, rounded down; types that are not named reach it."""
 
 
 @pytest.fixture(scope="module", params=benchmark.PARTS)
@@ -22,18 +20,6 @@ def scores(request: pytest.FixtureRequest) -> Scores:
 def test_each_type_keeps_its_recall_and_precision(kind: str, scores: Scores) -> None:
     assert scores[kind].recall >= benchmark.RECALL
     assert scores[kind].precision >= benchmark.PRECISION
-
-
-@pytest.mark.parametrize("part", benchmark.BELOW)
-def test_a_part_below_the_bar_keeps_what_it_reaches(part: str) -> None:
-    found, _ = benchmark.measure(benchmark.rows(part), find)
-    bars = dict.fromkeys(found, (benchmark.RECALL, benchmark.PRECISION)) | HELD[part]
-    fallen = {
-        kind: found[kind]
-        for kind, (recall, precision) in bars.items()
-        if found[kind].recall < recall or found[kind].precision < precision
-    }
-    assert fallen == {}
 
 
 def test_cheap_tests_lose_nothing() -> None:
