@@ -253,14 +253,15 @@ def folded(work: Work, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
     if len(found) > 1:
         named = ", ".join(str(path.parent) for path in found)
         raise SystemExit(f"figures of two numbers of folds: {named}; remove all but one")
-    for path in found:
-        known = path.parent / BASIS
-        if not known.is_file() or read(known) != wanted:
-            raise SystemExit(
-                f"{path} was made with another configuration or of other filings: "
-                "measure again with --folds, or remove it"
-            )
-    return [figure | {"split": "folds"} for path in found for figure in read(path)]
+    if not found:
+        return []
+    (path,) = found
+    known = path.parent / BASIS
+    if not known.is_file() or read(known) != wanted:
+        raise SystemExit(
+            f"{path} was made with another configuration or of other filings: measure again with --folds, or remove it"
+        )
+    return [figure | {"split": "folds"} for figure in read(path)]
 
 
 def write_card(work: Work, figures: list[dict[str, Any]], card: Path) -> None:

@@ -133,10 +133,8 @@ def chosen(text: str, types: tuple[str, ...]) -> list[Finding]:
     found = [one for one in found if one.type != "PERSON" or not streets.hold(one)]
     taken: list[Finding] = []
     for one in sorted(found, key=lambda one: (TYPES.index(one.type), one.start - one.end, one.start)):
-        # What is taken does not overlap: only its neighbours can be in the way.
-        place = bisect_left(taken, one)
-        if all(one.end <= other.start or one.start >= other.end for other in taken[max(0, place - 1) : place + 1]):
-            taken.insert(place, one)
+        if not _overlapping(one, taken):
+            insort(taken, one)
     return taken
 
 
@@ -152,10 +150,15 @@ def with_others(text: str, found: Sequence[Finding], others: Iterable[Finding]) 
     return taken
 
 
+def _overlapping(one: Finding, taken: Sequence[Finding]) -> Sequence[Finding]:
+    """The findings that share a character with this one, of such as are in order and do not overlap each other."""
+    first = bisect_right(taken, one.start, key=lambda other: other.end)
+    return taken[first : bisect_left(taken, one.end, key=lambda other: other.start)]
+
+
 def _uncovered(text: str, one: Finding, taken: Sequence[Finding]) -> list[Finding]:
     """The parts of the finding between those that are taken: without blanks around, and with a letter or digit."""
-    first = bisect_right(taken, one.start, key=lambda other: other.end)
-    between = taken[first : bisect_left(taken, one.end, key=lambda other: other.start)]
+    between = _overlapping(one, taken)
     starts = (one.start, *(other.end for other in between))
     ends = (*(other.start for other in between), one.end)
     rest = []

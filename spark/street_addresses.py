@@ -96,6 +96,8 @@ _HOUSE = regex.compile(
     rf"(?:The )?(?:\p{{Lu}}[\p{{L}}'-]+ ){{1,3}}(?:{_HOUSES}|(?i:{STREETS}))\.?, (?=\p{{Lu}})"
     rf"|(?:{_ESTATES}) (?:\p{{L}}[\p{{L}}'-]+ ){{0,3}}\p{{Lu}}[\p{{L}}'-]+, (?=\p{{Lu}})"
 )
+_INDIAN_NUMBERS = r"New|Old|H\.|D\.|Door|House"
+"""What stands before "No." where houses in India have a number of their own."""
 _HEAD = regex.compile(
     # A first sign that rules out most words keeps the search fast.
     rf"(?<![\w$€£.#/,'\u2019-])(?=[\p{{Lu}}\d#]|rue |via |calle |rua |ul\.? |av\.? |avenida |chemin |strada |avenue "
@@ -112,7 +114,7 @@ _HEAD = regex.compile(
     r"|\d{2}-\d{3})"
     r"(?:-\d{3}| [A-Z]{2})? \p{Lu}\p{L})"
     rf"|(?:\p{{Lu}}[\p{{L}}'-]+\.? ){{1,4}}\d{{1,4}}[A-Za-z]?(?:[/-]\w{{1,4}})?(?=, (?!(?:19|20)\d\d\b))"
-    r"|[A-Z]-?\d{1,4}[A-Z]?, (?=\p{Lu})|(?:New|Old|H\.|D\.|Door|House|Plot|Survey) No\. ?\d"
+    rf"|[A-Z]-?\d{{1,4}}[A-Z]?, (?=\p{{Lu}})|(?:{_INDIAN_NUMBERS}|Plot|Survey) No\. ?\d"
     r"|R\.?R\.? ?#? ?\d{1,3}, (?=\p{Lu})|Urb\. |Urbanización "
     r"|\d{1,2}F\d, (?=\d)|〒"
     rf"|(?:(?<=\n)(?:\p{{Lu}}[\p{{L}}'-]+,?\n){{1,2}}|(?:\p{{Lu}}[\p{{L}}'-]+, ){{1,3}})(?:Co\."
@@ -234,7 +236,7 @@ _TITLED = regex.compile(r"(?:Mr|Mrs|Ms|Miss|Dr)\b|(?:Witness|Name|Signed|By)\s*:
 NAME_REACH = 60
 """Characters before an address in which the name of its owner stands."""
 MAX_SHORT_PARTS = 4
-_HOUSE_NUMBER = regex.compile(r"(?:New|Old|H\.|D\.|Door|House) No\. ?\d")
+_HOUSE_NUMBER = regex.compile(rf"(?:{_INDIAN_NUMBERS}) No\. ?\d")
 """The number of a house in India, where a sector or a ward may stand instead of a street."""
 _CITY_CODE = regex.compile(
     r"\b(?:(?:Tokyo|Osaka|Kyoto|Yokohama|Nagoya|Kobe|Sapporo|Fukuoka) \d{3}-\d{4}|Dublin \d{1,2}W?)(?!\w)"
@@ -243,7 +245,7 @@ _TOWN = regex.compile(
     rf"(?:{_POSTCODES}) \p{{Lu}}[\p{{L}} '-]+(?: [-\u2013]? ?[A-Z]{{2}})?"
     rf"|\p{{Lu}}[\p{{L}} '-]+ (?:[-\u2013] )?(?:{_POSTCODES})"
 )
-_PLOT = regex.compile(rf"{_UNIT}\b|[A-Z]-?\d{{1,4}}[A-Z]?,|(?:New|Old|H\.|D\.|Door|House|Plot) No\.|\d[\d/-]+,|#\d+")
+_PLOT = regex.compile(rf"{_UNIT}\b|[A-Z]-?\d{{1,4}}[A-Z]?,|(?:{_INDIAN_NUMBERS}|Plot) No\.|\d[\d/-]+,|#\d+")
 """The beginning of an address by plot, block or flat, in which no street need stand."""
 _TOWN_LINE = regex.compile(
     rf"\s*\n\s*City\b[^:\n]{{0,25}}:\s*(\p{{Lu}}[\p{{L}}.' -]+,? (?:{STATES})\b\.?,? {{0,2}}\d{{5}}(?:-\d{{4}})?)"
@@ -449,9 +451,8 @@ def _ends_in_place(found: str) -> bool:
     return (
         any(_ends_with(pattern, found) for pattern in (_US_TAIL, _FIRM_POSTCODE, _CITY_CODE))
         or (_ends_with(_COUNTRY, found) and (within or _US_TAIL.search(found) is not None))
-        or (_STATE_END.search(found) is not None and _POSTCODE.search(found) is not None)
+        or (_STATE_END.search(found) and (_POSTCODE.search(found) or _HOUSE_NUMBER.match(found))) is not None
         or ((_STATE_END.search(found) or _CITY_END.search(found)) is not None and street)
-        or (_STATE_END.search(found) is not None and _HOUSE_NUMBER.match(found) is not None)
         or _BARE_STREET.fullmatch(found) is not None
         or _ends_in_town(found)
     )
